@@ -1,0 +1,1 @@
+"""Rows and the verbs on them; the only room that speaks SQL."""

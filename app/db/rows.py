@@ -1,0 +1,180 @@
+"""The tables. Columns only: what may be done with them is in the modules named after their subject."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from app.db.types import Usd, Utc
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_ID = String(36)
+
+
+def _tokens() -> list[Column[int]]:
+    names = ("tokens_input", "tokens_output", "tokens_cache_read", "tokens_cache_write")
+    return [Column(name, BigInteger, nullable=False, server_default="0") for name in names]
+
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("title", String(200), nullable=False),
+    Column("agent", String(64), nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("updated_at", Utc, nullable=False, comment="when a Task was last added or finished"),
+    Column("cost_usd", Usd, nullable=False, server_default="0", comment="sum over its Tasks"),
+    Column("tasks_made", Integer, nullable=False, server_default="0", comment="the newest Task's position"),
+    Column("cli", String(64), comment="whose cli_session_id it is"),
+    Column("cli_session_id", String(128), comment="what --resume takes; NULL before the first run"),
+    Column(
+        "cli_cost_usd", Usd, nullable=False, server_default="0", comment="cumulative, as the CLI reported it"
+    ),
+    Index(None, "updated_at", "id"),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("session_id", _ID, ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False, comment="place in its Session, from 1"),
+    Column("agent", String(64), nullable=False),
+    Column("cli", String(64), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", String(32)),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("attention", String(32), comment="completed, but look at it: why"),
+    Column("hold", String(32), comment="why a queued Task waits; session_busy is derived, never stored"),
+    Column("not_before", Utc, comment="a queued Task is not claimed before"),
+    Column("created_at", Utc, nullable=False),
+    Column("started_at", Utc, comment="first claim"),
+    Column("finished_at", Utc),
+    Column("cost_usd", Usd, nullable=False, server_default="0", comment="sum over its Attempts"),
+    *_tokens(),
+    Column("result", Text),
+    Column(
+        "last_seq", BigInteger, nullable=False, server_default="0", comment="seq of the newest stored Event"
+    ),
+    Column("sandbox", String(16), nullable=False, server_default="none"),
+    Column(
+        "attempt", Integer, nullable=False, server_default="0", comment="newest Attempt: the fencing token"
+    ),
+    Column(
+        "failures",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="Attempts that count against the limit",
+    ),
+    Column("max_attempts", Integer, nullable=False),
+    Column("lease", BigInteger, nullable=False, server_default="0", comment="raised by each renewal"),
+    Column("rung_at", Utc, comment="when a worker was last told; NULL: nobody was"),
+    Column("cancel_requested", Boolean, nullable=False, server_default=text("false")),
+    UniqueConstraint("session_id", "position"),
+    Index("ix_tasks_created", "created_at", "id"),
+    Index("ix_tasks_state_created", "state", "created_at", "id"),
+    # The last word on "one at a time per Session": two racing claims cannot both commit.
+    Index(
+        "uq_tasks_running_session",
+        "session_id",
+        unique=True,
+        sqlite_where=text("state = 'running'"),
+        postgresql_where=text("state = 'running'"),
+    ),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("task_id", _ID, ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", String(32)),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("machine", String(200), nullable=False),
+    Column("started_at", Utc, nullable=False),
+    Column("finished_at", Utc),
+    Column("exit_code", Integer),
+    Column("cost_usd", Usd, nullable=False, server_default="0"),
+    *_tokens(),
+)
+
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("task_id", _ID, ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
+    Column("last_seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("payload", LargeBinary, nullable=False, comment="zstd of a JSON array of Events"),
+)
+
+outputs = Table(
+    "outputs",
+    metadata,
+    Column("task_id", _ID, ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column(
+        "start", BigInteger, primary_key=True, autoincrement=False, comment="offset in the Attempt's stdout"
+    ),
+    Column("size", Integer, nullable=False, comment="bytes before compression"),
+    Column("payload", LargeBinary, nullable=False, comment="zstd of stdout bytes as printed"),
+)
+
+ignored = Table(
+    "ignored",
+    metadata,
+    Column("task_id", _ID, ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
+    Column("why", String(32), primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("first_at", Utc, nullable=False),
+    Column("last_at", Utc, nullable=False),
+)
+
+machines = Table(
+    "machines",
+    metadata,
+    Column("id", String(200), primary_key=True, comment="one per process start"),
+    Column("name", String(200), nullable=False),
+    Column("role", String(16), nullable=False, comment="worker or control"),
+    Column("version", String(32), nullable=False),
+    Column("capacity", Integer, nullable=False),
+    Column("running", Integer, nullable=False),
+    Column("clis", JSON, nullable=False),
+    Column("started_at", Utc, nullable=False),
+    Column("seen_at", Utc, nullable=False),
+    Column("stopped_at", Utc, comment="it said goodbye"),
+    Index(None, "role", "seen_at"),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key", String(255), primary_key=True),
+    Column("fingerprint", String(64), nullable=False, comment="sha256 of the request it came with"),
+    Column("task_id", _ID, ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False),
+    Column("created_at", Utc, nullable=False),
+)

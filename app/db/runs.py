@@ -1,0 +1,205 @@
+"""One run of a Task, from claim to end.
+
+Every write carries the Attempt's number, and a stale one is refused.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import Connection, and_, case, exists, false, func, insert, literal, select, true, update
+from sqlalchemy.exc import IntegrityError
+
+from app.clock import utcnow
+from app.db import events
+from app.db.rows import attempts, sessions, tasks
+from app.db.tasks import TOKENS, due, get
+from app.db.types import Usd
+from app.domain.reason import Reason
+from app.domain.task import FINAL, UNCOUNTED, AttemptState, SessionId, Task, TaskId, TaskState, Tokens
+from app.errors import LeaseLost
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A Task that is ours to run now, and what its Session remembers of the CLI."""
+
+    task: Task
+    cli_session_id: str | None
+    cli_cost_usd: Decimal
+
+    @property
+    def attempt(self) -> int:
+        """The fencing token."""
+        return self.task.attempt
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an Attempt ended and what becomes of its Task."""
+
+    task_state: TaskState
+    attempt_state: AttemptState
+    reason: Reason | None = None
+    detail: str = ""
+    attention: Reason | None = None
+    not_before: datetime | None = None
+    exit_code: int | None = None
+    result: str | None = None
+    cost_usd: Decimal = Decimal(0)
+    tokens: Tokens = field(default_factory=Tokens)
+    #: What the Session remembers for --resume; None forgets it.
+    cli_session_id: str | None = None
+    cli_cost_usd: Decimal = Decimal(0)
+
+
+def claim(c: Connection, task_id: TaskId, *, machine: str) -> Claim | None:
+    """Turn a queued Task that is due into a running Attempt of ours; None where it is not ours to run.
+
+    One conditional UPDATE decides. Under Postgres two Tasks of one Session may pass it side by side;
+    the partial unique index then refuses the second.
+    """
+    now = utcnow()
+    ours = update(tasks).where(tasks.c.id == task_id, due(now))
+    values = {
+        "state": TaskState.RUNNING,
+        "attempt": tasks.c.attempt + 1,
+        "lease": tasks.c.lease + 1,
+        "started_at": func.coalesce(tasks.c.started_at, now),
+        "not_before": None,
+        "finished_at": None,
+    }
+    try:
+        with c.begin_nested():
+            row = c.execute(ours.values(**values).returning(*tasks.c)).first()
+    except IntegrityError:
+        return None
+    if row is None:
+        return None
+    attempt = {"task_id": task_id, "number": row.attempt, "state": AttemptState.RUNNING}
+    c.execute(insert(attempts).values(**attempt, machine=machine, started_at=now))
+    events.append_status(c, task_id, TaskState.RUNNING, f"attempt {row.attempt}", now)
+    session = c.execute(select(sessions).where(sessions.c.id == row.session_id)).one()
+    same = session.cli == row.cli
+    return Claim(
+        task=get(c, task_id),
+        cli_session_id=session.cli_session_id if same else None,
+        cli_cost_usd=session.cli_cost_usd if same else Decimal(0),
+    )
+
+
+def renew(c: Connection, held: Sequence[tuple[TaskId, int]]) -> dict[tuple[TaskId, int], bool]:
+    """Raise the Lease counter of each (Task, Attempt) still ours; return those -> cancel asked for.
+
+    An Attempt that is missing from the answer is no longer ours; its Task may be, under a later one.
+    """
+    answer: dict[tuple[TaskId, int], bool] = {}
+    # In one order, so that two writers of several rows never wait for each other.
+    for task_id, attempt in sorted(held):
+        row = c.execute(
+            update(tasks)
+            .where(tasks.c.id == task_id, tasks.c.attempt == attempt, tasks.c.state == TaskState.RUNNING)
+            .values(lease=tasks.c.lease + 1)
+            .returning(tasks.c.cancel_requested)
+        ).first()
+        if row is not None:
+            answer[task_id, attempt] = bool(row.cancel_requested)
+    return answer
+
+
+def cancel_asked(c: Connection, task_ids: Sequence[TaskId]) -> set[TaskId]:
+    """Return those of `task_ids` somebody asked to cancel."""
+    query = select(tasks.c.id).where(tasks.c.id.in_(task_ids), tasks.c.cancel_requested == true())
+    return set(c.execute(query).scalars())
+
+
+def finish(c: Connection, task_id: TaskId, attempt: int, ending: Ending) -> Task:
+    """End the Attempt and move its Task on; raises LeaseLost where the Attempt is no longer ours.
+
+    Safe to ask again after an Unavailable: an end that is stored already is returned as it is.
+    """
+    now = utcnow()
+    if not _end_attempt(c, task_id, attempt, ending, now):
+        return _ended_before(c, task_id, attempt)
+    counted = ending.attempt_state not in UNCOUNTED
+    row = c.execute(
+        update(tasks)
+        .where(tasks.c.id == task_id, tasks.c.attempt == attempt, tasks.c.state == TaskState.RUNNING)
+        .values(
+            state=ending.task_state,
+            reason=ending.reason,
+            detail=ending.detail,
+            attention=ending.attention,
+            not_before=ending.not_before,
+            result=ending.result,
+            finished_at=now if ending.task_state in FINAL else None,
+            failures=tasks.c.failures + int(counted),
+            cost_usd=tasks.c.cost_usd + ending.cost_usd,
+            rung_at=None,
+            cancel_requested=false(),
+            **{f"tokens_{n}": tasks.c[f"tokens_{n}"] + getattr(ending.tokens, n) for n in TOKENS},
+        )
+        .returning(tasks.c.session_id, tasks.c.cli)
+    ).first()
+    if row is None:
+        raise LeaseLost
+    _account(c, row.session_id, row.cli, ending, now)
+    events.append_status(c, task_id, ending.task_state, ending.detail, now)
+    return get(c, task_id)
+
+
+def _end_attempt(c: Connection, task_id: TaskId, attempt: int, ending: Ending, now: datetime) -> bool:
+    ended = c.execute(
+        update(attempts)
+        .where(
+            attempts.c.task_id == task_id,
+            attempts.c.number == attempt,
+            attempts.c.state == AttemptState.RUNNING,
+        )
+        .values(
+            state=ending.attempt_state,
+            reason=ending.reason,
+            detail=ending.detail,
+            finished_at=now,
+            exit_code=ending.exit_code,
+            cost_usd=ending.cost_usd,
+            **{f"tokens_{name}": getattr(ending.tokens, name) for name in TOKENS},
+        )
+    )
+    return ended.rowcount == 1
+
+
+def _ended_before(c: Connection, task_id: TaskId, attempt: int) -> Task:
+    state = c.execute(
+        select(attempts.c.state).where(attempts.c.task_id == task_id, attempts.c.number == attempt)
+    ).scalar()
+    if state in {None, AttemptState.LOST}:
+        raise LeaseLost
+    return get(c, task_id)
+
+
+def _account(c: Connection, session_id: SessionId, cli: str, ending: Ending, now: datetime) -> None:
+    c.execute(
+        update(sessions)
+        .where(sessions.c.id == session_id)
+        .values(
+            cost_usd=sessions.c.cost_usd + ending.cost_usd,
+            cli=cli,
+            cli_session_id=ending.cli_session_id,
+            cli_cost_usd=ending.cli_cost_usd,
+            updated_at=now,
+        )
+    )
+
+
+def remember_cli_session(c: Connection, task: Task, cli_session_id: str) -> None:
+    """Keep what --resume will take as soon as the CLI has told it, so that a crash does not lose it."""
+    ours = exists().where(
+        tasks.c.id == task.id, tasks.c.attempt == task.attempt, tasks.c.state == TaskState.RUNNING
+    )
+    # Another id is another account: what the CLI reports for it begins at nothing.
+    same = and_(sessions.c.cli == task.cli, sessions.c.cli_session_id == cli_session_id)
+    cost = case((same, sessions.c.cli_cost_usd), else_=literal(Decimal(0), Usd()))
+    changed = update(sessions).where(sessions.c.id == task.session_id, ours)
+    c.execute(changed.values(cli=task.cli, cli_session_id=cli_session_id, cli_cost_usd=cost))

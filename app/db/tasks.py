@@ -1,0 +1,251 @@
+"""The Task's row: create, claim, renew, finish, cancel, retry.
+
+Every write of a run carries its Attempt number.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    exists,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
+
+from app.clock import utcnow
+from app.db import events
+from app.db.rows import attempts, sessions, tasks
+from app.domain.event import Event
+from app.domain.reason import Reason
+from app.domain.session import title_from
+from app.domain.task import (
+    FINAL,
+    Attempt,
+    Hold,
+    SessionId,
+    Task,
+    TaskId,
+    TaskState,
+    Tokens,
+)
+from app.errors import Conflict, NotFound, TooMany
+
+#: The kinds of tokens, as the columns are named.
+TOKENS = ("input", "output", "cache_read", "cache_write")
+
+
+@dataclass(frozen=True)
+class NewTask:
+    """What POST /api/chat asks for, validated; no session_id opens a new Session."""
+
+    message: str
+    agent: str
+    cli: str
+    max_attempts: int
+    session_id: SessionId | None = None
+    #: Tasks that may wait in all; 0: any number.
+    queue_limit: int = 0
+    #: Said to the reader before anything runs, such as that another agent was taken.
+    notices: tuple[Event, ...] = ()
+
+
+#: Made once: an alias costs a millisecond.
+_other = tasks.alias("other")
+
+
+def _busy() -> ColumnElement[bool]:
+    """Whether an earlier Task of the same Session runs or waits."""
+    before = and_(_other.c.state == TaskState.QUEUED, _other.c.position < tasks.c.position)
+    return exists().where(
+        _other.c.session_id == tasks.c.session_id,
+        _other.c.id != tasks.c.id,
+        or_(_other.c.state == TaskState.RUNNING, before),
+    )
+
+
+def due(now: datetime) -> ColumnElement[bool]:
+    """Whether a Task may be claimed now: queued, nothing holds it, its Session free, tries left."""
+    return and_(
+        tasks.c.state == TaskState.QUEUED,
+        tasks.c.hold.is_(None),
+        or_(tasks.c.not_before.is_(None), tasks.c.not_before <= now),
+        tasks.c.failures < tasks.c.max_attempts,
+        ~_busy(),
+    )
+
+
+def _selected() -> Any:
+    return select(tasks, _busy().label("busy"))
+
+
+def _tokens(row: Row[Any]) -> Tokens:
+    return Tokens(**{name: getattr(row, f"tokens_{name}") for name in TOKENS})
+
+
+def _task(row: Row[Any]) -> Task:
+    fields = {name: getattr(row, name) for name in Task.model_fields if name not in {"tokens", "hold"}}
+    state, hold = TaskState(row.state), row.hold
+    if hold is None and state is TaskState.QUEUED and getattr(row, "busy", False):
+        hold = Hold.SESSION_BUSY
+    return Task(**fields, tokens=_tokens(row), hold=hold)
+
+
+def create(c: Connection, new: NewTask) -> Task:
+    """Insert a queued Task (and its Session if none is given).
+
+    Raises NotFound for an unknown Session and TooMany where the queue is full.
+    """
+    if new.queue_limit:
+        _check_room(c, new.queue_limit)
+    now = utcnow()
+    session_id, position = _place(c, new, now)
+    task_id = TaskId(str(uuid.uuid4()))
+    c.execute(
+        insert(tasks).values(
+            id=task_id,
+            session_id=session_id,
+            position=position,
+            agent=new.agent,
+            cli=new.cli,
+            message=new.message,
+            state=TaskState.QUEUED,
+            created_at=now,
+            max_attempts=new.max_attempts,
+            last_seq=len(new.notices),
+        )
+    )
+    if new.notices:
+        events.insert_chunk(c, task_id, 0, events.number(new.notices, after=0, attempt=0, at=now))
+    return get(c, task_id)
+
+
+def _check_room(c: Connection, limit: int) -> None:
+    waiting = c.execute(select(func.count()).where(tasks.c.state == TaskState.QUEUED)).scalar_one()
+    if waiting >= limit:
+        raise TooMany(
+            f"{waiting} tasks wait already, and ERRAND_QUEUE_LIMIT is {limit}. Try again when some are done.",
+            reason="queue_full",
+            retry_after=30,
+        )
+
+
+def _place(c: Connection, new: NewTask, now: datetime) -> tuple[SessionId, int]:
+    if new.session_id is None:
+        session_id = SessionId(str(uuid.uuid4()))
+        row = {"id": session_id, "title": title_from(new.message), "agent": new.agent}
+        c.execute(insert(sessions).values(**row, created_at=now, updated_at=now, tasks_made=1))
+        return session_id, 1
+    made = c.execute(
+        update(sessions)
+        .where(sessions.c.id == new.session_id)
+        .values(tasks_made=sessions.c.tasks_made + 1, updated_at=now)
+        .returning(sessions.c.tasks_made)
+    ).scalar()
+    if made is None:
+        raise NotFound(f"There is no session {new.session_id}.")
+    return new.session_id, made
+
+
+def get(c: Connection, task_id: TaskId) -> Task:
+    """Return the Task; raises NotFound."""
+    row = c.execute(_selected().where(tasks.c.id == task_id)).first()
+    if row is None:
+        raise NotFound(f"There is no task {task_id}.")
+    return _task(row)
+
+
+def attempts_of(c: Connection, task_id: TaskId) -> list[Attempt]:
+    """Return the Task's Attempts, oldest first."""
+    rows = c.execute(select(attempts).where(attempts.c.task_id == task_id).order_by(attempts.c.number))
+    plain = [name for name in Attempt.model_fields if name != "tokens"]
+    return [Attempt(**{name: getattr(row, name) for name in plain}, tokens=_tokens(row)) for row in rows]
+
+
+def page(
+    c: Connection,
+    *,
+    state: TaskState | None = None,
+    session_id: str | None = None,
+    agent: str | None = None,
+    limit: int = 50,
+    before: tuple[datetime, str] | None = None,
+) -> list[Task]:
+    """Return up to `limit` Tasks, newest first, older than the (created_at, id) in `before`."""
+    query = _selected().order_by(tasks.c.created_at.desc(), tasks.c.id.desc()).limit(limit)
+    for column, value in ((tasks.c.state, state), (tasks.c.session_id, session_id), (tasks.c.agent, agent)):
+        if value is not None:
+            query = query.where(column == value)
+    if before is not None:
+        at, task_id = before
+        query = query.where(
+            or_(tasks.c.created_at < at, and_(tasks.c.created_at == at, tasks.c.id < task_id))
+        )
+    return [_task(row) for row in c.execute(query)]
+
+
+def of_session(c: Connection, session_id: SessionId) -> list[Task]:
+    """Return the Session's Tasks in order."""
+    rows = c.execute(_selected().where(tasks.c.session_id == session_id).order_by(tasks.c.position))
+    return [_task(row) for row in rows]
+
+
+def counts(c: Connection) -> dict[TaskState, int]:
+    """Return how many Tasks are in each state."""
+    rows = c.execute(select(tasks.c.state, func.count()).group_by(tasks.c.state))
+    found = {TaskState(state): n for state, n in rows}
+    return {state: found.get(state, 0) for state in TaskState}
+
+
+def cancel(c: Connection, task_id: TaskId) -> Task:
+    """Cancel a queued Task, ask a running one to stop, leave a cancelled one; else raise Conflict."""
+    now = utcnow()
+    queued = update(tasks).where(tasks.c.id == task_id, tasks.c.state == TaskState.QUEUED)
+    values = {
+        "state": TaskState.CANCELLED,
+        "reason": Reason.CANCELLED,
+        "detail": "Cancelled before it started.",
+    }
+    if c.execute(queued.values(**values, not_before=None, finished_at=now)).rowcount:
+        events.append_status(c, task_id, TaskState.CANCELLED, values["detail"], now)
+        return get(c, task_id)
+    running = update(tasks).where(tasks.c.id == task_id, tasks.c.state == TaskState.RUNNING)
+    if c.execute(running.values(cancel_requested=true())).rowcount:
+        return get(c, task_id)
+    task = get(c, task_id)
+    if task.state is not TaskState.CANCELLED:
+        raise Conflict(
+            f"The task is {task.state} already; there is nothing to cancel.", reason="already_finished"
+        )
+    return task
+
+
+def retry(c: Connection, task_id: TaskId) -> Task:
+    """Queue a finished Task again; its old output stays. Raises Conflict for one that is not finished."""
+    finished = update(tasks).where(tasks.c.id == task_id, tasks.c.state.in_(sorted(FINAL)))
+    values = {"reason": None, "detail": "", "attention": None, "result": None, "finished_at": None}
+    fresh = {"failures": 0, "rung_at": None, "cancel_requested": false(), "not_before": None}
+    if not c.execute(finished.values(state=TaskState.QUEUED, **values, **fresh)).rowcount:
+        task = get(c, task_id)
+        raise Conflict(
+            f"The task is {task.state}; only a finished one can be retried.", reason="not_finished"
+        )
+    events.append_status(c, task_id, TaskState.QUEUED, "Asked to run again.", utcnow())
+    return get(c, task_id)
+
+
+def next_in_session(c: Connection, session_id: SessionId) -> TaskId | None:
+    """Return the Session's next Task that may run now."""
+    query = select(tasks.c.id).where(tasks.c.session_id == session_id, due(utcnow()))
+    found = c.execute(query.order_by(tasks.c.position).limit(1)).scalar()
+    return None if found is None else TaskId(found)

@@ -1,0 +1,1 @@
+"""What Errand knows without doing any I/O: its words as models, and the rules between them."""

@@ -1,0 +1,105 @@
+"""An Agent as its agent.toml describes it, validated."""
+
+import re
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt, field_validator
+
+from app.domain.model import Model
+
+NAME_PATTERN = r"[a-z][a-z0-9-]{0,40}"
+FALLBACK = "brain"
+
+#: Errand's own secrets, and what Errand sets for each Session: never an Agent's to pass through.
+WITHHELD = re.compile(
+    r"ERRAND_.*|DATABASE_URL|REDIS_URL|SECRET_KEY|GITHUB_(?:WEBHOOK_SECRET|TOKEN|APP_ID|APP_PRIVATE_KEY)"
+    r"|HOME|TMPDIR|LD_PRELOAD|LD_LIBRARY_PATH"
+)
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` may name an Agent; everything that could leave the agents folder is not a name."""
+    return re.fullmatch(NAME_PATTERN, text) is not None
+
+
+def _number(value: object) -> object:
+    # pydantic would read true as 1 and "60" as 60; in a TOML file both are slips.
+    if isinstance(value, bool | str):
+        raise ValueError("must be a number")  # noqa: TRY004 - pydantic takes only this for a refusal
+    return value
+
+
+PermissionMode = Literal["default", "manual", "acceptEdits", "dontAsk", "plan", "bypassPermissions"]
+Seconds = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
+Dollars = Annotated[Decimal, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
+
+
+class Agent(Model):
+    """One agents/NAME/agent.toml; every field but `cli` has a default."""
+
+    name: str = Field(pattern=rf"^{NAME_PATTERN}$")
+    cli: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    description: str = ""
+    model: str | None = None
+    permission_mode: PermissionMode = "dontAsk"
+    allowed_tools: tuple[str, ...] = ()
+    max_turns: Annotated[StrictInt, Field(gt=0)] | None = None
+    budget_usd: Dollars | None = None
+    #: Seconds; None takes ERRAND_TASK_TIMEOUT and ERRAND_IDLE_TIMEOUT.
+    timeout: Seconds | None = None
+    idle_timeout: Seconds | None = None
+    #: Names of the worker's environment variables that are passed through to the CLI.
+    env: tuple[str, ...] = ()
+    sandbox: Literal["required", "auto", "off"] = "auto"
+    trust_workspace: StrictBool = False
+    #: For a cli without an adapter of its own: argv after the program; the prompt always comes on stdin.
+    args: tuple[str, ...] = ()
+
+    @field_validator("model")
+    @classmethod
+    def _model_is_no_flag(cls, model: str | None) -> str | None:
+        if model is not None and (not model or model.startswith("-")):
+            raise ValueError("must not be empty or begin with '-'")
+        return model
+
+    @field_validator("allowed_tools")
+    @classmethod
+    def _tools_are_no_flags(cls, tools: tuple[str, ...]) -> tuple[str, ...]:
+        for tool in tools:
+            if not re.fullmatch(r"[A-Za-z_][^\x00-\x1f]*", tool):
+                raise ValueError(f"{tool!r} is not the name of a tool")
+        return tools
+
+    @field_validator("args")
+    @classmethod
+    def _args_without_nul(cls, args: tuple[str, ...]) -> tuple[str, ...]:
+        if any("\0" in arg for arg in args):
+            raise ValueError("must not contain NUL")
+        return args
+
+    @field_validator("env")
+    @classmethod
+    def _env_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+                raise ValueError(f"{name!r} is not the name of an environment variable")
+            if WITHHELD.fullmatch(name):
+                raise ValueError(f"{name} is Errand's own and is never given to a CLI")
+        return names
+
+
+class Problem(Model):
+    """Something in agents/ that a person has to mend: which file, which line, what about it."""
+
+    agent: str
+    #: As a person finds it: relative to the folder that holds the agents folder.
+    file: str
+    line: int | None = None
+    message: str
+    #: An "error" makes the Agent unusable; a "warning" does not.
+    level: Literal["error", "warning"] = "error"
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}, line {self.line}"
+        return f"{place}: {self.message}"

@@ -1,0 +1,118 @@
+"""The observer: rings again for queued Tasks nobody was told of, and takes Tasks whose Lease ran out."""
+
+import threading
+import time
+from datetime import datetime, timedelta
+
+import structlog
+from redis import Redis
+from redis.exceptions import RedisError
+
+from app.clock import utcnow
+from app.db import doorbells, leases
+from app.db.engine import Connection, Database
+from app.dispatch import RUNS, Bell
+from app.domain.lease import LeaseWatch
+from app.domain.task import Task, TaskId
+from app.errors import Unavailable
+from app.live.publisher import Publisher
+from app.settings import Settings
+
+log = structlog.get_logger()
+
+#: Tasks rung for in one sweep; more wait for the next, oldest first.
+AT_ONCE = 1000
+#: A Task rung for this long ago that still waits may have lost its message: at an empty queue surely ...
+EMPTY_QUEUE_AFTER = timedelta(seconds=15)
+#: ... and behind a long queue at some time.
+LONG_QUEUE_AFTER = timedelta(minutes=10)
+#: A key that is gone when Redis lost what it had.
+MEMORY = "errand-memory"
+#: A database that keeps us waiting for this part of a Lease keeps those who renew waiting too.
+SLOW = 0.25
+
+
+class Rescuer:
+    """Safe to run in several processes: rings twice at worst, and takes a Task under its Lease counter."""
+
+    def __init__(self, db: Database, bell: Bell, publisher: Publisher, settings: Settings) -> None:
+        self._db = db
+        self._bell = bell
+        self._publisher = publisher
+        self._redis = Redis.from_url(settings.redis_url, socket_timeout=2, socket_connect_timeout=2)
+        self._watch = LeaseWatch(settings.lease_seconds)
+        #: When Redis was seen to have lost everything, until all who waited were rung for again.
+        self._lost_at: datetime | None = None
+        self._slow = settings.lease_seconds * SLOW
+        self._lock = threading.Lock()
+
+    def sweep(self, *, act: bool = True) -> None:
+        """Look once, and act on what is seen; raises Unavailable while the database is away.
+
+        Who only looks can take over from one moment to the next: it knows already how old each Lease is.
+        """
+        with self._lock:
+            try:
+                asked = time.monotonic()
+                running = self._db.read(leases.running)
+                self._check_prompt(asked)
+                expired = self._watch.observe(running, now=time.monotonic())
+                if act:
+                    self._take(expired)
+                    self._ring_forgotten()
+            except Unavailable:
+                # Whoever holds a Lease gets a whole one again: it could not renew either.
+                self._watch.forget()
+                raise
+
+    def _take(self, expired: list[tuple[str, int, int]]) -> None:
+        for task_id, attempt, counter in expired:
+            task = self._rescued(TaskId(task_id), attempt, counter)
+            if task is not None:
+                log.warning("task_rescued", task_id=task_id, attempt=attempt, state=task.state)
+                self._publisher.publish_task(task)
+
+    def _rescued(self, task_id: TaskId, attempt: int, counter: int) -> Task | None:
+        asked = time.monotonic()
+
+        def rescue(c: Connection) -> Task | None:
+            # Behind a lock that somebody held, its owner's renewal waits as we did; let it be first.
+            self._check_prompt(asked)
+            return leases.rescue(c, task_id, attempt=attempt, counter=counter)
+
+        return self._db.write(rescue)
+
+    def _check_prompt(self, asked: float) -> None:
+        waited = time.monotonic() - asked
+        if waited > self._slow:
+            raise Unavailable(f"The database took {waited:.1f} s to answer.")
+
+    def _ring_forgotten(self) -> None:
+        queued = self._queue_length()
+        if queued is None:
+            return
+        now = utcnow()
+        before = now - (LONG_QUEUE_AFTER if queued else EMPTY_QUEUE_AFTER)
+        if self._lost_at is not None:
+            before = max(before, self._lost_at)
+        forgotten = self._db.read(doorbells.unrung, now=now, rung_before=before, limit=AT_ONCE)
+        rung = []
+        for task_id in forgotten:
+            if not self._bell.ring(task_id):
+                break
+            rung.append(task_id)
+        if rung:
+            self._db.write(doorbells.mark_rung, rung, now)
+            log.info("rung_again", tasks=len(rung))
+        if len(rung) == len(forgotten) < AT_ONCE:
+            self._lost_at = None
+
+    def _queue_length(self) -> int | None:
+        try:
+            if self._redis.set(MEMORY, 1, nx=True):
+                # An empty queue would tell the same, but not once a part of it was rung for again.
+                self._lost_at = utcnow()
+            return int(self._redis.llen(RUNS))
+        except RedisError as error:
+            log.warning("redis_away", error=str(error))
+            return None

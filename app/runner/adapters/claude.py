@@ -1,0 +1,54 @@
+"""The Adapter for Claude Code: its flags, and the prompt where it cannot be taken for one."""
+
+from collections.abc import Mapping
+
+from app.runner.adapters.base import Run
+from app.runner.adapters.claude_parser import ClaudeParser
+
+#: Input that begins with `-` or `/` may be flag or command to the CLI: ours never begins as the user wants.
+FIRST_LINE = "The request follows."
+
+_ALWAYS = (
+    "-p",
+    *("--output-format", "stream-json", "--verbose", "--include-partial-messages"),
+    # Without these two a workspace's own settings, hooks, MCP servers and CLAUDE.md would run or be obeyed.
+    *("--setting-sources", "user", "--strict-mcp-config"),
+)
+
+
+class ClaudeAdapter:
+    """Claude Code, run headless."""
+
+    program = "claude"
+
+    def argv(self, run: Run) -> list[str]:
+        """Return the flags: the agent's, and the session to begin or to go on with."""
+        agent = run.agent
+        argv = [*_ALWAYS, "--permission-mode", agent.permission_mode]
+        if agent.model:
+            argv += ["--model", agent.model]
+        if agent.max_turns:
+            argv += ["--max-turns", str(agent.max_turns)]
+        if agent.budget_usd:
+            argv += ["--max-budget-usd", format(agent.budget_usd, "f")]
+        if agent.allowed_tools:
+            argv += ["--allowedTools", *agent.allowed_tools]
+        if run.cli_session_id:
+            return [*argv, "--resume", run.cli_session_id]
+        return [*argv, "--session-id", run.new_session_id]
+
+    def env(self, run: Run) -> Mapping[str, str]:  # noqa: ARG002 - the same for every run
+        """Return what keeps the CLI to its task: few retries of its own, no updates, no telemetry."""
+        return {
+            "CLAUDE_CODE_MAX_RETRIES": "2",
+            "DISABLE_AUTOUPDATER": "1",
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        }
+
+    def stdin(self, run: Run) -> bytes:
+        """Return the fixed first line, an empty one, and the message byte for byte."""
+        return f"{FIRST_LINE}\n\n{run.message}".encode("utf-8", "replace")
+
+    def parser(self, run: Run) -> ClaudeParser:
+        """Return a parser of its stream-json lines."""
+        return ClaudeParser(run)

@@ -1,0 +1,82 @@
+"""The CLIs this worker has: where they are and which version, asked once per file."""
+
+import os
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from app.domain.event import Notice
+from app.domain.machine import FoundCli
+from app.domain.reason import sentence
+from app.errors import ErrandError
+from app.process import StartFailed, run
+from app.runner.adapters import adapter_for
+from app.runner.adapters.base import Adapter
+from app.runner.command import LOWEST, Judged, find_program, judge_version
+
+#: Seconds and bytes a CLI may take to tell its version.
+PROBE_TIMEOUT = 5.0
+PROBE_BYTES = 4096
+
+_File = tuple[str, int, int]
+
+
+class UnknownVersion(ErrandError):
+    """The CLI is of a version that Errand does not know how to run."""
+
+    reason = "cli_version"
+
+
+class Clis:
+    """Finds programs on the worker's PATH; thread-safe."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._judged: dict[_File, Judged] = {}
+        self._lock = threading.Lock()
+
+    def find(self, adapter: Adapter) -> tuple[Path, list[Notice]]:
+        """Return the program and what is to be said about it.
+
+        Raises ErrandError with a code of app.domain.reason where it cannot be used. A program whose
+        version was asked before, at the worker's start at the latest, is not started again for that.
+        """
+        program = find_program(adapter.program, self._environ)
+        judged = self._judge(program)
+        if judged.reason is not None:
+            raise UnknownVersion(judged.detail)
+        return program, [judged.notice] if judged.notice else []
+
+    def report(self, names: Iterable[str]) -> dict[str, FoundCli]:
+        """Return what this Machine tells of each CLI that some Agent names."""
+        return {name: self._found(adapter_for(name)) for name in names}
+
+    def _found(self, adapter: Adapter) -> FoundCli:
+        try:
+            program = find_program(adapter.program, self._environ)
+        except ErrandError as error:
+            return FoundCli(problem=error.message)
+        judged = self._judge(program)
+        problem = sentence(judged.reason, cli=program.name, detail=judged.detail) if judged.reason else None
+        return FoundCli(path=str(program), version=judged.version, problem=problem)
+
+    def _judge(self, program: Path) -> Judged:
+        if program.name not in LOWEST:
+            return Judged()
+        stat = program.stat()
+        file = (str(program.resolve()), stat.st_mtime_ns, stat.st_size)
+        with self._lock:
+            if file not in self._judged:
+                self._judged[file] = self._ask(program)
+            return self._judged[file]
+
+    def _ask(self, program: Path) -> Judged:
+        environ = {"PATH": self._environ.get("PATH", os.defpath), "HOME": "/nonexistent"}
+        try:
+            answer = run(
+                [str(program), "--version"], timeout=PROBE_TIMEOUT, env=environ, max_bytes=PROBE_BYTES
+            )
+        except StartFailed:
+            return judge_version(program, None, b"")
+        code = answer.exit.code if answer.exit and not answer.truncated else None
+        return judge_version(program, code, answer.stdout)

@@ -1,0 +1,186 @@
+"""The one loop that ties it together: claim, prepare, start, follow, finish."""
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+import structlog
+
+from app.agents import Agents
+from app.clock import utcnow
+from app.db import ledger, runs
+from app.db.engine import Database
+from app.db.runs import Claim, Ending
+from app.domain.agent import Agent
+from app.domain.event import Notice
+from app.domain.reason import Reason
+from app.domain.task import Task, TaskId
+from app.errors import ErrandError, LeaseLost
+from app.live.publisher import Publisher
+from app.process import Command, LeaseLapsed, Process, installation, new_mark
+from app.runner import endings
+from app.runner.adapters import adapter_for
+from app.runner.adapters.base import Run
+from app.runner.clis import Clis
+from app.runner.command import build
+from app.runner.endings import Ran
+from app.runner.follow import Follower, Limits
+from app.runner.held import Held, LeaseKeeper
+from app.runner.transcript import Transcript, patiently
+from app.runner.workspace import SessionDirs, prepare
+from app.settings import Settings
+
+log = structlog.get_logger()
+
+_RESUME_FAILED = (
+    "The CLI no longer knows this conversation, so it was started anew: the agent does not remember "
+    "earlier messages; its workspace is as it was."
+)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A Task after its run; ringing for what comes next is the caller's."""
+
+    task: Task
+    #: Seconds after which the same Task is to be rung again.
+    again_in: float | None = None
+
+
+class Runner:
+    """Runs Tasks of this worker, several at a time, each in the thread that calls `run`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        db: Database,
+        publisher: Publisher,
+        keeper: LeaseKeeper,
+        clis: Clis,
+        machine: str,
+        environ: Mapping[str, str],
+        grace: Callable[[], float],
+    ) -> None:
+        self._settings = settings
+        self._db = db
+        self._publisher = publisher
+        self._keeper = keeper
+        self._clis = clis
+        self._machine = machine
+        self._environ = environ
+        #: Seconds a run may still go on, once the worker shuts down.
+        self._grace = grace
+        self._agents = Agents(settings.agents_dir)
+
+    def run(self, task_id: TaskId) -> Finished | None:
+        """Claim the Task and run it to its end; None where it was not ours to run, or no longer is.
+
+        Raises Unavailable where the database could not be asked for the claim.
+        """
+        asked = time.monotonic()
+        claim = self._db.write(runs.claim, task_id, machine=self._machine)
+        if claim is None:
+            log.info("doorbell_ignored", task_id=task_id, why=self._db.write(ledger.note_ignored, task_id))
+            return None
+        with (
+            structlog.contextvars.bound_contextvars(task_id=task_id, attempt=claim.attempt),
+            self._keeper.hold(task_id, claim.attempt, asked=asked) as held,
+        ):
+            self._publisher.publish_task(claim.task)
+            log.info("run_started", agent=claim.task.agent, session_id=claim.task.session_id)
+            try:
+                return self._finished(claim, held)
+            except LeaseLost:
+                log.warning("run_lost")
+                return None
+
+    def _finished(self, claim: Claim, held: Held) -> Finished:
+        ending = self._ending(claim, held)
+        task = patiently(held, lambda: self._db.write(runs.finish, claim.task.id, claim.attempt, ending))
+        self._publisher.publish_task(task)
+        log.info("run_finished", state=task.state, reason=ending.reason)
+        pause = (ending.not_before - utcnow()).total_seconds() if ending.not_before else None
+        return Finished(task, pause)
+
+    def _ending(self, claim: Claim, held: Held) -> Ending:
+        try:
+            return endings.ending(claim, self._attempt(claim, held))
+        except LeaseLost:
+            raise
+        except ErrandError as error:
+            return endings.refused(claim, error)
+        except Exception as error:
+            # Whatever went wrong, the Task has to end and its slot to be given back.
+            log.exception("run_failed")
+            return endings.broken(claim, Reason.INTERNAL, f"{type(error).__name__}: {error}")
+
+    def _attempt(self, claim: Claim, held: Held) -> Ran:
+        task = claim.task
+        resolved = self._agents.resolve(task.agent)
+        agent = resolved.agent
+        dirs = prepare(self._settings.data_dir, task.session_id, self._settings.agents_dir / agent.name)
+        transcript = Transcript(self._db, self._publisher, claim, held)
+        transcript.append([resolved.notice] if resolved.notice else [])
+        run = Run(
+            agent=agent,
+            message=task.message,
+            new_session_id=str(uuid.uuid4()),
+            cli_session_id=claim.cli_session_id,
+            previous_cost_usd=claim.cli_cost_usd,
+        )
+        ran = self._once(run, dirs, transcript, held, task)
+        if ran.cut is None and (ran.outcome.resume_failed or ran.outcome.session_in_use):
+            transcript.append([Notice(code="resume_failed", text=_RESUME_FAILED)])
+            anew = str(uuid.uuid4())
+            fresh = replace(run, new_session_id=anew, cli_session_id=None, previous_cost_usd=Decimal(0))
+            ran = self._once(fresh, dirs, transcript, held, task)
+        return ran
+
+    def _once(self, run: Run, dirs: SessionDirs, transcript: Transcript, held: Held, task: Task) -> Ran:
+        adapter = adapter_for(run.agent.cli)
+        program, notices = self._clis.find(adapter)
+        transcript.append(notices)
+        command = build(
+            run,
+            program=program,
+            home=dirs.home,
+            workspace=dirs.workspace,
+            tmp=dirs.tmp,
+            environ=self._environ,
+        )
+
+        def remember() -> None:
+            known = run.cli_session_id or run.new_session_id
+            patiently(held, lambda: self._db.write(runs.remember_cli_session, task, known))
+
+        mark = new_mark(installation(self._settings.data_dir), task.id, task.attempt)
+        with _started(command, mark, held) as process, held.running(process):
+            return Follower(
+                process,
+                adapter.parser(run),
+                transcript=transcript,
+                held=held,
+                limits=self._limits(run.agent),
+                grace=self._grace,
+                began=remember,
+            ).follow()
+
+    def _limits(self, agent: Agent) -> Limits:
+        return Limits(
+            timeout=agent.timeout or self._settings.task_timeout,
+            idle_timeout=agent.idle_timeout or self._settings.idle_timeout,
+            output=self._settings.output_limit,
+        )
+
+
+def _started(command: Command, mark: str, held: Held) -> Process:
+    """Start it under a Lease that is good: this worker may have stood still since it claimed the Task."""
+    while True:
+        until = held.await_lease()
+        try:
+            return Process.start(command, mark=mark, until=until)
+        except LeaseLapsed:
+            log.warning("lease_lapsed_before_start")

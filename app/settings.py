@@ -1,0 +1,130 @@
+"""Every setting, read from the environment (and `.env`) here and nowhere else."""
+
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from dotenv import dotenv_values
+from pydantic import (
+    AwareDatetime,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+_DRIVERS = {"postgres": "postgresql+psycopg2", "postgresql": "postgresql+psycopg2"}
+
+
+class Settings(BaseSettings):
+    """The whole configuration; immutable once loaded. docs/operations.md lists each name."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, populate_by_name=True)
+
+    database_url_given: str | None = Field(None, validation_alias="DATABASE_URL")
+    redis_url: str = Field("redis://127.0.0.1:6379/0", validation_alias="REDIS_URL")
+    port: PositiveInt = Field(8000, validation_alias="PORT")
+    web_concurrency: PositiveInt = Field(1, validation_alias="WEB_CONCURRENCY")
+    secret_key_given: SecretStr | None = Field(None, validation_alias="SECRET_KEY")
+    admin_token_given: SecretStr | None = Field(None, validation_alias="ERRAND_ADMIN_TOKEN")
+    data_dir: Path = Field(Path("data"), validation_alias="ERRAND_DATA_DIR")
+    agents_dir: Path = Field(PROJECT_ROOT / "agents", validation_alias="ERRAND_AGENTS_DIR")
+    public_url: str | None = Field(None, validation_alias="ERRAND_PUBLIC_URL")
+    #: Where the `errand` command finds the server, when that is not ERRAND_PUBLIC_URL or this machine's PORT.
+    server_url: str | None = Field(None, validation_alias="ERRAND_URL")
+    #: Proxies in front that set X-Forwarded-*; their word is taken for exactly so many hops.
+    proxy_hops: NonNegativeInt = Field(0, validation_alias="ERRAND_PROXY_HOPS")
+    #: CLIs at once per worker.
+    concurrency: PositiveInt = Field(4, validation_alias="ERRAND_CONCURRENCY")
+    #: Seconds one Attempt may take, and may stay silent.
+    task_timeout: PositiveFloat = Field(3600, validation_alias="ERRAND_TASK_TIMEOUT")
+    idle_timeout: PositiveFloat = Field(600, validation_alias="ERRAND_IDLE_TIMEOUT")
+    max_attempts: PositiveInt = Field(3, validation_alias="ERRAND_MAX_ATTEMPTS")
+    lease_seconds: PositiveFloat = Field(30, validation_alias="ERRAND_LEASE_SECONDS")
+    #: Seconds running CLIs get to finish by themselves when the worker is asked to stop.
+    shutdown_grace: NonNegativeFloat = Field(20, validation_alias="ERRAND_SHUTDOWN_GRACE")
+    #: Bytes of stdout and stderr one Attempt may print.
+    output_limit: PositiveInt = Field(256 * 1024 * 1024, validation_alias="ERRAND_OUTPUT_LIMIT")
+    #: Set by bin/up for its own processes: its port answers after the first heartbeats since then.
+    up_started: AwareDatetime | None = Field(None, validation_alias="ERRAND_UP_STARTED")
+    #: Tasks that may wait; one more is refused with 429. 0: no limit.
+    queue_limit: NonNegativeInt = Field(20_000, validation_alias="ERRAND_QUEUE_LIMIT")
+    #: Days after its last use that a conversation is deleted, with output and workspace. 0: never.
+    retention_days: NonNegativeInt = Field(0, validation_alias="ERRAND_RETENTION_DAYS")
+    #: Bytes of one message.
+    message_limit: PositiveInt = Field(1024 * 1024, validation_alias="ERRAND_MESSAGE_LIMIT")
+
+    @field_validator("data_dir", "agents_dir")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        return path.expanduser().absolute()
+
+    @property
+    def database_url(self) -> str:
+        """The database as SQLAlchemy wants it; SQLite in the data dir by default."""
+        if not self.database_url_given:
+            return f"sqlite:///{self.data_dir / 'errand.db'}"
+        scheme, rest = self.database_url_given.split("://", 1)
+        # Heroku and others still hand out postgres://, which SQLAlchemy refuses.
+        return f"{_DRIVERS.get(scheme, scheme)}://{rest}"
+
+    def admin_token(self) -> str:
+        """The ready API token with the admin role; made once and kept in the data dir if not given."""
+        if self.admin_token_given:
+            return self.admin_token_given.get_secret_value()
+        return _kept_secret(self.data_dir / "admin-token")
+
+    def secret_key(self) -> str:
+        """What session cookies are signed with; made once and kept in the data dir if not given."""
+        if self.secret_key_given:
+            return self.secret_key_given.get_secret_value()
+        return _kept_secret(self.data_dir / "secret-key")
+
+
+def _kept_secret(path: Path) -> str:
+    """Read the secret in `path`, making it first; several processes may race, all get the same one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    if not path.exists():
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(32))
+        try:
+            os.link(draft, path)  # fails when another process was first: then theirs stands
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink(missing_ok=True)
+    return path.read_text().strip()
+
+
+def load_settings() -> Settings:
+    """Read the environment; raises pydantic.ValidationError that names what is wrong."""
+    return Settings()
+
+
+def hand_down(values: Mapping[str, str]) -> None:
+    """Set variables for this process's next `load_settings` and for every process it starts (bin/up does)."""
+    os.environ.update(values)
+
+
+def inherited() -> dict[str, str]:
+    """Return the whole environment, for a process of our own; never for a CLI."""
+    return dict(os.environ)
+
+
+def has_desktop() -> bool:
+    """Tell whether somebody sits in front of this machine and could be shown a page."""
+    return sys.platform == "darwin" or any(name in os.environ for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
+def for_clis() -> dict[str, str]:
+    """Return what a CLI's environment is chosen from: ours, and what `.env` adds to it."""
+    return {**{name: value for name, value in dotenv_values(".env").items() if value}, **os.environ}

@@ -1,0 +1,65 @@
+"""The web room: REST, WebSockets and the page, in one Flask app made by `create_app`."""
+
+from typing import Any, cast
+
+from flask import Flask
+from flask.json.provider import DefaultJSONProvider
+from flask_openapi3.openapi import OpenAPI
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app.agents import Agents
+from app.db.engine import Database
+from app.dispatch import Bell
+from app.live.hub import Hub
+from app.security.auth import Auth, authenticate
+from app.security.throttle import Throttle
+from app.settings import Settings
+from app.web import agents, chat, health, login, machines, pages, sessions, status, tasks, webhooks
+from app.web.access import init_access
+from app.web.errors import init_errors, invalid_input
+from app.web.headers import init_headers
+from app.web.openapi import API, Answer, security_schemes
+from app.web.queue import Queue
+from app.web.requests import JsonRequest
+from app.web.schemas import Problem
+from app.web.services import EXTENSION, Publisher, Services
+from app.web.sockets import register_sockets
+
+
+def create_app(settings: Settings, db: Database, bell: Bell, hub: Hub, publisher: Publisher) -> Flask:
+    """Return the web app that works with these collaborators; nothing here reads the environment."""
+    auth = Auth(settings)
+    app = OpenAPI(
+        __name__,
+        info=API,
+        doc_ui=False,
+        security_schemes=security_schemes(auth.cookie_name),
+        validation_error_status=400,
+        validation_error_model=Problem,
+        validation_error_callback=invalid_input,
+    )
+    app.request_class = JsonRequest
+    cast("DefaultJSONProvider", app.json).sort_keys = False  # as the contract lists them
+    # JSON may write one byte of a message as six (\u001f), and a little is around it.
+    app.config["MAX_CONTENT_LENGTH"] = 6 * settings.message_limit + 64 * 1024
+    if settings.proxy_hops:
+        hops = settings.proxy_hops
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
+    app.extensions[EXTENSION] = Services(
+        settings, db, bell, publisher, Agents(settings.agents_dir), Queue(settings.redis_url)
+    )
+    app.extensions[login.THROTTLE] = Throttle(limit=login.WRONGS_PER_MINUTE, seconds=60)
+    init_access(app, auth, settings.secret_key())
+    init_errors(app)
+    init_headers(app)
+    for room in (chat, tasks, sessions, agents, machines, status, login, health, webhooks):
+        app.register_api(room.blueprint)
+    app.register_blueprint(pages.blueprint)
+    register_sockets(app, hub, db, authenticate=authenticate, public_url=settings.public_url)
+    app.add_url_rule("/api/openapi.json", "openapi", lambda: _document(app))
+    return app
+
+
+def _document(app: OpenAPI) -> Answer:
+    document: dict[str, Any] = app.api_doc
+    return document

@@ -1,0 +1,49 @@
+// Pinned above the prompt box while a Task runs: the current step, the todo list, the way to stop.
+
+import { Component, html } from "../vendor/preact-htm.js";
+import { stop } from "./actions.js";
+import { Todos, progress } from "./cards/todos.js";
+import { feedOf } from "./feed.js";
+import { Icon } from "./icons.js";
+import { stepWords } from "./status.js";
+import { Elapsed, Since } from "./time.js";
+
+// The list stands open where it takes nothing from the transcript.
+const roomy = matchMedia("(min-width: 820px) and (min-height: 860px)");
+
+export class Now extends Component {
+  componentDidMount() {
+    this.listen();
+  }
+  componentDidUpdate() {
+    this.listen();
+  }
+  componentWillUnmount() {
+    this.forget?.();
+  }
+  listen() {
+    const feed = feedOf(this.props.task.id);
+    if (feed === this.feed) return;
+    this.forget?.();
+    this.feed = feed;
+    this.forget = feed.listen(() => this.forceUpdate());
+    this.forceUpdate();
+  }
+  render({ task }, { open = roomy.matches }) {
+    const transcript = this.feed?.transcript;
+    const { step, todos } = transcript ?? {};
+    return html`<section class="now" aria-label="Current step">
+      ${open && todos && html`<${Todos} todos=${todos} />`}
+      <div class="now-line">
+        <span class="now-mark"><${Icon} name="running" /></span>
+        <span class="now-step">${task.cancel_requested ? "Stopping" : stepWords(step)}</span>
+        ${step && html`<span class="now-since"><${Since} task=${task} at=${step.at} from=${3} /></span>`}
+        ${todos && html`<button type="button" class="button small quiet" aria-expanded=${String(Boolean(open))}
+          onClick=${() => this.setState({ open: !open })}><${Icon} name="todo" /><span class="todo-word">Todo</span> ${progress(todos)}</button>`}
+        <span class="now-total" title="Running for"><${Icon} name="clock" /><${Elapsed} task=${task} /></span>
+        <button type="button" class="button small stop" disabled=${task.cancel_requested} title="Stop task ( . )" onClick=${() => stop(task)}>
+          <${Icon} name="stop" />Stop task</button>
+      </div>
+    </section>`;
+  }
+}

@@ -1,0 +1,63 @@
+"""How the whole stands, at a glance."""
+
+from typing import Any
+
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+
+from app.db import machines, tasks
+from app.db.engine import Connection
+from app.domain.machine import Role
+from app.errors import Unavailable
+from app.web.openapi import SECURITY, Answer, problems
+from app.web.schemas import StatusOut
+from app.web.services import services
+
+blueprint = APIBlueprint("status", __name__, abp_tags=[Tag(name="status")], abp_security=SECURITY)
+
+
+@blueprint.get("/api/status", responses={200: StatusOut, **problems()})
+def show() -> Answer:
+    """Count tasks by state, look at the queue, the machines, Redis and the database."""
+    try:
+        stored = {**services().db.read(_stored), "database": "up"}
+    except Unavailable:
+        stored = {"tasks": None, "machines": None, "database": "down"}
+    waiting = services().queue.length()
+    status = {**stored, "queue_length": waiting, "redis": "down" if waiting is None else "up"}
+    return {**status, "problems": [*_wrong(status), *_wrong_agents()]}
+
+
+def _wrong(status: dict[str, Any]) -> list[str]:
+    """Return a sentence for each thing that is missing, each with what to do."""
+    if status["database"] == "down":
+        return ["The database cannot be reached: nothing is accepted or shown until it is back."]
+    found = []
+    if status["redis"] == "down":
+        found.append("Redis cannot be reached: tasks are accepted and start when it is back.")
+    if not status["machines"]["alive"]:
+        found.append("No worker is alive: tasks wait. Start one (the Procfile's worker line).")
+    if not status["machines"]["control"]:
+        found.append(
+            "No control process is alive: workers stand in for rescues, but nothing is purged. "
+            "Start exactly one (the Procfile's control line)."
+        )
+    return found
+
+
+def _wrong_agents() -> list[str]:
+    catalogue = services().agents.current()
+    return [str(problem) for problem in catalogue.problems]
+
+
+def _stored(c: Connection) -> dict[str, Any]:
+    workers = machines.alive(c, role=Role.WORKER)
+    return {
+        "tasks": tasks.counts(c),
+        "machines": {
+            "alive": len(workers),
+            "capacity": sum(worker.capacity for worker in workers),
+            "running": sum(worker.running for worker in workers),
+            "control": len(machines.alive(c, role=Role.CONTROL)),
+        },
+    }

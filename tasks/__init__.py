@@ -1,0 +1,1 @@
+"""The Celery side: the app, and one thin file per job."""

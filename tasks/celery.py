@@ -1,0 +1,96 @@
+"""The Celery app, composed: what a worker process builds when it starts and takes down when it stops."""
+
+import signal
+import time
+import warnings
+from types import FrameType
+from typing import Any
+
+import structlog
+from celery import Celery, signals
+from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
+from kombu.transport import TRANSPORT_ALIASES
+
+from app.dispatch import CONTROL, RUNS
+from app.errors import Unavailable
+from app.log import configure_logging
+from app.settings import load_settings
+from tasks.machine import Machinery
+
+log = structlog.get_logger()
+
+#: Seconds between two looks for a database that is away when a worker starts.
+DATABASE_PAUSE = 2
+
+# By alias, so that redis:// and rediss:// URLs mean the mended transport in this process.
+TRANSPORT_ALIASES["redis"] = TRANSPORT_ALIASES["rediss"] = "tasks.transport:Transport"
+
+# In a container everything is root; Celery's paragraph about it on each start is no news and no JSON.
+warnings.simplefilter("ignore", SecurityWarning)
+
+app = Celery("errand", amqp="tasks.transport:AMQP")
+app.config_from_object("celeryconfig")
+
+_machinery: Machinery | None = None
+
+
+def machinery() -> Machinery:
+    """Return what this worker runs jobs with; only once it has started."""
+    if _machinery is None:
+        raise RuntimeError("jobs run in a worker")
+    return _machinery
+
+
+@signals.setup_logging.connect
+def _log(**_: Any) -> None:
+    configure_logging("worker")
+
+
+@signals.celeryd_after_setup.connect
+def _build(sender: str, instance: Any, **_: Any) -> None:
+    global _machinery  # noqa: PLW0603 - one worker per process, and jobs are plain functions
+    queues = set(instance.app.amqp.queues.consume_from)
+    configure_logging("worker" if RUNS in queues else CONTROL)
+    # Celery's plans for 6.0 are no news whenever Redis is lost; it switches them on after its set-up of logs.
+    warnings.simplefilter("ignore", CPendingDeprecationWarning)
+    _machinery = _built(sender, queues)
+
+
+def _built(hostname: str, queues: set[str]) -> Machinery:
+    """Wait for a database that is away. Any other trouble ends the worker: Celery would log it and go on."""
+    while True:
+        try:
+            return Machinery(load_settings(), app, hostname=hostname, queues=queues)
+        except Unavailable as error:
+            log.warning("database_away", error=error.message)
+        except Exception as error:
+            log.exception("worker_not_built")
+            raise SystemExit(1) from error
+        time.sleep(DATABASE_PAUSE)
+
+
+@signals.worker_ready.connect
+def _start(**_: Any) -> None:
+    machinery().start()
+    # On SIGQUIT Celery waits for its threads before it tells anybody, and they wait for their CLIs.
+    celerys = signal.getsignal(signal.SIGQUIT)
+
+    def quit_in_order(number: int, frame: FrameType | None) -> None:
+        machinery().hurry()
+        if callable(celerys):
+            celerys(number, frame)
+
+    signal.signal(signal.SIGQUIT, quit_in_order)
+
+
+@signals.worker_shutting_down.connect
+def _interrupt(how: str, **_: Any) -> None:
+    machinery().interrupt()
+    if how.lower() == "cold":
+        # SIGQUIT, or a second SIGTERM: Celery does not wait for its threads. Let them give their Tasks back.
+        machinery().hurry()
+
+
+@signals.worker_shutdown.connect
+def _close(**_: Any) -> None:
+    machinery().close()

@@ -1,0 +1,139 @@
+"""One worker process: what its jobs run with, what it reports of itself, and how it goes."""
+
+import os
+import socket
+import time
+import uuid
+from collections.abc import Set as AbstractSet
+
+import structlog
+from celery import Celery
+
+import app
+from app.agents import Agents
+from app.clock import utcnow
+from app.db import machines, migrate
+from app.db.engine import Database
+from app.dispatch import RUNS, CeleryBell
+from app.domain.machine import Machine, Role
+from app.errors import Unavailable
+from app.live.publisher import Publisher
+from app.process import installation, sweep
+from app.rescuer import Rescuer
+from app.runner.clis import Clis
+from app.runner.execute import Runner
+from app.runner.follow import KILL_AFTER
+from app.runner.held import LeaseKeeper
+from app.settings import Settings, for_clis
+from tasks.observer import Observer
+
+log = structlog.get_logger()
+
+#: Seconds a hurried shutdown waits for the rows.
+HURRY = KILL_AFTER + 2
+
+
+class Machinery:
+    """Built once per worker process; jobs find their collaborators here."""
+
+    def __init__(
+        self, settings: Settings, celery: Celery, *, hostname: str, queues: AbstractSet[str]
+    ) -> None:
+        self.settings = settings
+        self._role = Role.WORKER if RUNS in queues else Role.CONTROL
+        self._asked_to_stop: float | None = None
+        self.db = Database(settings.database_url, pool_size=settings.concurrency + 4)
+        self.db.read(migrate.check)
+        self.publisher = Publisher(settings.redis_url)
+        self.bell = CeleryBell(celery)
+        environ = for_clis()
+        self._clis = Clis(environ)
+        self._machine = self._described(hostname)
+        self._keeper = LeaseKeeper(self.db, lease_seconds=settings.lease_seconds, beat=self._report)
+        self.runner = Runner(
+            settings,
+            db=self.db,
+            publisher=self.publisher,
+            keeper=self._keeper,
+            clis=self._clis,
+            machine=self._machine.name,
+            environ=environ,
+            grace=self._grace,
+        )
+        rescuer = Rescuer(self.db, self.bell, self.publisher, settings)
+        self._observer = Observer(rescuer, self.db, self._role)
+
+    @property
+    def closing(self) -> bool:
+        """Whether no new run may begin here."""
+        return self._asked_to_stop is not None
+
+    def start(self) -> None:
+        """Clear away what an earlier life of this worker left, and report for work."""
+        if self._role is Role.WORKER:
+            left = sweep(installation(self.settings.data_dir))
+            if left:
+                log.warning("orphans_ended", processes=left)
+        try:
+            self._report(0)
+        except Unavailable as error:  # the keeper reports again in a moment
+            log.warning("not_reported", error=error.message)
+        # After the first report: two at once would both insert the Machine's row.
+        self._keeper.start()
+        self._observer.start()
+        log.info("machine_ready", role=self._role, machine=self._machine.id)
+
+    def interrupt(self) -> None:
+        """No new runs; running ones get the grace, then give their Tasks back. Asked twice: no grace."""
+        grace = self.settings.shutdown_grace
+        self._asked_to_stop = time.monotonic() - (grace if self.closing else 0)
+        self._keeper.interrupt()
+        log.info("machine_stopping", running=self._keeper.running, grace=grace)
+
+    def hurry(self) -> None:
+        """End every run now, and wait a moment for their Tasks to be given back."""
+        self._asked_to_stop = time.monotonic() - self.settings.shutdown_grace
+        self._keeper.interrupt()
+        deadline = time.monotonic() + HURRY
+        while self._keeper.running and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    def close(self) -> None:
+        """Say goodbye."""
+        self._observer.close()
+        self._keeper.close()
+        try:
+            self.db.write(machines.goodbye, self._machine.id)
+        except Unavailable as error:
+            log.warning("goodbye_not_said", error=error.message)
+        self.db.close()
+        log.info("machine_stopped")
+
+    def _grace(self) -> float:
+        # SIGTERM goes out early enough that SIGKILL, where it is needed, and the rows fall into the grace.
+        patience = max(0.0, self.settings.shutdown_grace - KILL_AFTER - 1)
+        if self._asked_to_stop is None:
+            return patience
+        return max(0.0, self._asked_to_stop + patience - time.monotonic())
+
+    def _described(self, hostname: str) -> Machine:
+        now = utcnow()
+        worker = self._role is Role.WORKER
+        return Machine(
+            id=f"{hostname}:{uuid.uuid4()}",
+            name=f"{hostname} ({socket.gethostname()}:{os.getpid()})"[:200],
+            role=self._role,
+            version=app.__version__,
+            capacity=self.settings.concurrency,
+            clis=self._clis.report(self._wanted()) if worker else {},
+            started_at=now,
+            seen_at=now,
+        )
+
+    def _wanted(self) -> set[str]:
+        agents = Agents(self.settings.agents_dir).current().usable
+        return {agent.cli for agent in agents.values()}
+
+    def _report(self, running: int) -> None:
+        self._machine = self._machine.model_copy(update={"seen_at": utcnow(), "running": running})
+        self.db.write(machines.report, self._machine)

@@ -1,0 +1,50 @@
+"""The thread that watches over Leases and doorbells: in control always, in a worker while control is away."""
+
+import threading
+
+import structlog
+
+from app.db import machines
+from app.db.engine import Database
+from app.domain.machine import Role
+from app.errors import Unavailable
+from app.rescuer import Rescuer
+
+log = structlog.get_logger()
+
+#: Seconds between two sweeps.
+EVERY = 5.0
+
+
+class Observer:
+    """A thread rather than a job: it must not need the Redis whose loss it makes good."""
+
+    def __init__(self, rescuer: Rescuer, db: Database, role: Role) -> None:
+        self._rescuer = rescuer
+        self._db = db
+        self._role = role
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="observer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._ended.set()
+        self._thread.join(timeout=5)
+
+    def _watch(self) -> None:
+        while True:
+            try:
+                self._rescuer.sweep(act=self._on_duty())
+            except Unavailable as error:
+                log.warning("sweep_failed", error=error.message)
+            except Exception:
+                log.exception("sweep_failed")
+            if self._ended.wait(EVERY):
+                return
+
+    def _on_duty(self) -> bool:
+        return self._role is Role.CONTROL or not self._db.read(machines.alive, role=Role.CONTROL)

@@ -1,0 +1,1 @@
+"""The `errand` command from outside."""

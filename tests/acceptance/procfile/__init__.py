@@ -1,0 +1,1 @@
+"""The Procfile's own lines, as a platform runs them."""

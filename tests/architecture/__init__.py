@@ -1,0 +1,1 @@
+"""The rules of the house as tests: who may do what, and that the documents say what the code does."""

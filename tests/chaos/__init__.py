@@ -1,0 +1,1 @@
+"""The proof: real processes, seeded faults, and promises checked from what the CLIs themselves recorded."""

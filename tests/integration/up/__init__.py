@@ -1,0 +1,1 @@
+"""bin/up and what it stands on."""

@@ -1,0 +1,388 @@
+"""Who gets in: nobody without a sign-in, no cookie without its own page, no guessing without a wait."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from itsdangerous import URLSafeTimedSerializer
+from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
+
+from app.db.engine import Database
+from app.security import auth as auth_room
+from tests.integration.web.conftest import BEARER, TOKEN, AppMaker, signed_in
+
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+OURS = {"Origin": "http://localhost"}
+FOREIGN = {"Origin": "http://evil.example"}
+#: What may be seen by everybody: nothing else may.
+PUBLIC = {"/healthz", "/readyz", "/login", "/static/<path:filename>", "/webhooks/github"}
+
+
+def sign_in(client: FlaskClient, token: str = TOKEN, **environ: object) -> TestResponse:
+    """Trade the token for a cookie."""
+    return client.post("/login", json={"token": token}, headers=OURS, **environ)
+
+
+@pytest.fixture
+def browser(sqlite_app: Flask) -> FlaskClient:
+    """A client that holds the cookie."""
+    client = sqlite_app.test_client()
+    assert sign_in(client).status_code == 200
+    return client
+
+
+def addresses(app: Flask) -> Iterator[tuple[Rule, str, str]]:
+    """Yield every route with an address that matches it and each method it takes."""
+    for rule in app.url_map.iter_rules():
+        if rule.websocket:
+            continue
+        path = re.sub(r"<(?:\w+:)?\w+>", UNKNOWN, rule.rule)
+        for method in sorted(rule.methods or ()):
+            yield rule, path, method
+
+
+def test_every_route_but_a_few_needs_a_sign_in(sqlite_app: Flask) -> None:
+    """API-01: a walk over all there is, with every method."""
+    client = sqlite_app.test_client()
+    walked = 0
+
+    for rule, path, method in addresses(sqlite_app):
+        status = client.open(path, method=method).status_code
+        walked += 1
+        if rule.rule in PUBLIC:
+            assert status not in {302, 500}, (method, path)
+            continue
+        assert status == (401 if path.startswith("/api/") else 302), (method, path)
+
+    assert walked > 30
+
+
+def test_a_program_is_told_how_to_sign_in_and_a_person_is_led_there(sqlite_app: Flask) -> None:
+    """401 with WWW-Authenticate, or the sign-in page that comes back to where one wanted to go."""
+    client = sqlite_app.test_client()
+
+    refused = client.get("/api/tasks")
+    led = client.get("/tasks/x?a=b")
+
+    assert refused.headers["WWW-Authenticate"].startswith("Bearer")
+    assert refused.get_json()["reason"] == "unauthorized"
+    assert led.headers["Location"] == "/login?next=/tasks/x?a%3Db"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Bearer wrong",
+        f"Bearer {TOKEN[:-1]}",
+        f"Bearer {TOKEN}x",
+        f"Bearer {TOKEN} x",
+        "Bearer",
+        "Bearer ",
+        f"Basic {TOKEN}",
+        TOKEN,
+        "Bearer ü",
+        "",
+    ],
+)
+def test_a_token_that_is_not_the_token_is_refused(sqlite_app: Flask, header: str) -> None:
+    """API-13, whatever stands in the header."""
+    answer = sqlite_app.test_client().get("/api/tasks", headers={"Authorization": header})
+
+    assert answer.status_code == 401
+
+
+def test_a_token_in_the_address_is_none(sqlite_app: Flask) -> None:
+    """Addresses end up in logs."""
+    client = sqlite_app.test_client()
+
+    for name in ("token", "access_token", "key"):
+        assert client.get(f"/api/tasks?{name}={TOKEN}").status_code == 401
+
+
+def test_a_wrong_bearer_is_not_mended_by_a_right_cookie(browser: FlaskClient) -> None:
+    """One says who one is in one way."""
+    assert browser.get("/api/tasks").status_code == 200
+    assert browser.get("/api/tasks", headers={"Authorization": "Bearer x"}).status_code == 401
+
+
+def test_a_loop_of_wrong_tokens_has_to_wait_and_the_right_one_has_not(sqlite_app: Flask) -> None:
+    """The holder of the token is not locked out by somebody else's script."""
+    client = sqlite_app.test_client()
+
+    statuses = [
+        client.get("/api/tasks", headers={"Authorization": "Bearer x"}).status_code for _ in range(61)
+    ]
+
+    assert statuses == [401] * 60 + [429]
+    assert client.get("/api/tasks", headers=BEARER).status_code == 200
+
+
+def test_the_cookie_opens_the_api_and_the_pages(browser: FlaskClient) -> None:
+    """After the trade, the browser needs no token any more."""
+    assert browser.get("/api/tasks").status_code == 200
+    assert browser.get("/").status_code == 200
+    assert browser.get("/login?next=/tasks/x").headers["Location"] == "/tasks/x"
+
+
+def test_the_sign_in_page_keeps_where_one_wanted_to_go(sqlite_app: Flask) -> None:
+    """But only to a page of ours."""
+    client = sqlite_app.test_client()
+
+    assert b'data-next="/tasks/x"' in client.get("/login?next=/tasks/x").get_data()
+    assert b"evil" not in client.get("/login?next=//evil.example").get_data()
+    assert client.post("/login", json={"token": TOKEN, "next": "//evil.example"}).get_json()["next"] == "/"
+
+
+def cookie_of(answer: TestResponse) -> str:
+    """Return the Set-Cookie header."""
+    return answer.headers["Set-Cookie"]
+
+
+def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(sqlite_app: Flask) -> None:
+    """UI-07: HttpOnly, SameSite, and Secure exactly where it travels over https."""
+    plain = cookie_of(sign_in(sqlite_app.test_client()))
+    https = cookie_of(
+        sqlite_app.test_client().post(
+            "/login",
+            json={"token": TOKEN},
+            base_url="https://localhost",
+            headers={"Origin": "https://localhost"},
+        )
+    )
+
+    assert "HttpOnly" in plain
+    assert "SameSite=Lax" in plain
+    assert "Secure" not in plain
+    assert "Secure" in https
+    assert TOKEN not in plain
+
+
+def test_a_public_https_address_makes_the_cookie_secure(
+    make_app: AppMaker, sqlite: Database, redis_url: str
+) -> None:
+    """Also behind a proxy that says nothing of it."""
+    app = make_app(sqlite, redis_url, public_url="https://errand.example")
+
+    assert "Secure" in cookie_of(sign_in(app.test_client()))
+
+
+def test_two_errands_on_one_host_do_not_share_a_cookie(
+    make_app: AppMaker, sqlite: Database, redis_url: str
+) -> None:
+    """Browsers do not tell ports apart."""
+    names = {
+        cookie_of(sign_in(make_app(sqlite, redis_url, **given).test_client())).partition("=")[0]
+        for given in ({}, {"secret_key_given": "another"})
+    }
+
+    assert len(names) == 2
+
+
+def test_another_token_makes_old_cookies_worthless(
+    make_app: AppMaker, sqlite: Database, redis_url: str
+) -> None:
+    """Whoever changes the token has thrown everybody out."""
+    client = make_app(sqlite, redis_url).test_client()
+    sign_in(client)
+    after = make_app(sqlite, redis_url, admin_token_given="another").test_client()
+    kept = client.get_cookie(client.application.config["SESSION_COOKIE_NAME"])
+    assert kept is not None
+
+    after.set_cookie(after.application.config["SESSION_COOKIE_NAME"], kept.value)
+
+    assert after.get("/api/tasks").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("age", "status"),
+    [
+        ({}, 200),
+        ({"renewed": -13 * 3600}, 401),
+        ({"since": -8 * 86_400}, 401),
+        ({"since": -6 * 86_400, "renewed": -3600}, 200),
+        ({"mark": "x"}, 401),
+    ],
+)
+def test_a_cookie_ends_by_idleness_and_by_age(
+    browser: FlaskClient, age: dict[str, object], status: int
+) -> None:
+    """12 hours unused, 7 days in any case."""
+    with browser.session_transaction() as content:
+        for name, change in age.items():
+            content[name] = content[name] + change if isinstance(change, int) else change
+
+    answer = browser.get("/api/tasks")
+
+    assert answer.status_code == status
+
+
+def test_a_cookie_in_use_is_renewed_now_and_then(browser: FlaskClient) -> None:
+    """Not with every answer: one on its way while somebody signs out would sign them in again."""
+    assert "Set-Cookie" not in browser.get("/api/tasks").headers
+    with browser.session_transaction() as content:
+        content["renewed"] -= auth_room.RENEWED_AFTER.total_seconds() + 1
+
+    assert "Set-Cookie" in browser.get("/api/tasks").headers
+    assert "Set-Cookie" not in browser.get("/api/tasks").headers
+
+
+def test_a_forged_cookie_is_none(sqlite_app: Flask) -> None:
+    """Only our key signs."""
+    client = sqlite_app.test_client()
+    forged = URLSafeTimedSerializer("guess", salt="cookie-session").dumps(
+        {"mark": "x", "since": 0, "renewed": 0}
+    )
+
+    client.set_cookie(sqlite_app.config["SESSION_COOKIE_NAME"], str(forged))
+
+    assert client.get("/api/tasks").status_code == 401
+
+
+def test_signing_out_ends_it(browser: FlaskClient) -> None:
+    """The browser forgets the cookie."""
+    assert browser.post("/logout", headers=OURS).status_code == 204
+    assert browser.get("/api/tasks").status_code == 401
+
+
+def test_a_form_may_sign_out_too(browser: FlaskClient) -> None:
+    """And lands on the sign-in page."""
+    answer = browser.post("/logout", data={}, headers={**OURS, "Accept": "text/html"})
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/login")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [FOREIGN, {"Origin": "null"}, {}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}],
+)
+def test_a_cookie_alone_writes_nothing(browser: FlaskClient, headers: dict[str, str]) -> None:
+    """API-10: a page of somebody else can make the browser send the cookie, but not our Origin."""
+    answer = browser.post("/api/chat", json={"message": "x"}, headers=headers)
+
+    assert (answer.status_code, answer.get_json()["reason"]) == (403, "csrf")
+    assert browser.get("/api/tasks").get_json()["items"] == []
+
+
+@pytest.mark.parametrize("headers", [OURS, {"Sec-Fetch-Site": "same-origin"}])
+def test_our_own_page_writes(browser: FlaskClient, headers: dict[str, str]) -> None:
+    """By its Origin, or where there is none by what the browser says of it."""
+    assert browser.post("/api/chat", json={"message": "x"}, headers=headers).status_code == 202
+
+
+def test_a_bearer_writes_from_anywhere(sqlite_client: FlaskClient) -> None:
+    """No browser sends that header by itself."""
+    assert sqlite_client.post("/api/chat", json={"message": "x"}, headers=FOREIGN).status_code == 202
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
+)
+def test_a_cookie_sends_json_or_nothing(browser: FlaskClient, content_type: str) -> None:
+    """What a form of another site could send is refused before it is read."""
+    answer = browser.post("/api/chat", data=b'{"message":"x"}', content_type=content_type, headers=OURS)
+
+    assert (answer.status_code, answer.get_json()["reason"]) == (403, "csrf")
+
+
+def test_the_public_address_is_ours_too(make_app: AppMaker, sqlite: Database, redis_url: str) -> None:
+    """Behind a proxy that changes the host."""
+    client = make_app(sqlite, redis_url, public_url="https://errand.example").test_client()
+    answer = client.post(
+        "/login",
+        json={"token": TOKEN},
+        headers={"Origin": "https://errand.example"},
+        base_url="https://inside:8000",
+    )
+    assert answer.status_code == 200
+
+    wrote = client.post(
+        "/api/chat",
+        json={"message": "x"},
+        headers={"Origin": "https://errand.example"},
+        base_url="https://inside:8000",
+    )
+
+    assert wrote.status_code == 202
+
+
+def test_another_site_cannot_sign_one_in(sqlite_app: Flask) -> None:
+    """Nor with a form, which is all it could send without asking first."""
+    client = sqlite_app.test_client()
+
+    assert client.post("/login", json={"token": TOKEN}, headers=FOREIGN).status_code == 403
+    assert client.post("/login", data={"token": TOKEN}).status_code == 415
+
+
+def test_the_sixth_wrong_sign_in_in_a_minute_has_to_wait(sqlite_app: Flask) -> None:
+    """API-14: so has the right one after it, from this address; others have not."""
+    client = sqlite_app.test_client()
+
+    statuses = [sign_in(client, "wrong").status_code for _ in range(6)]
+    late = sign_in(client)
+
+    assert statuses == [401] * 5 + [429]
+    assert late.status_code == 429
+    assert 1 <= int(late.headers["Retry-After"]) <= 60
+    assert sign_in(client, environ_base={"REMOTE_ADDR": "10.0.0.9"}).status_code == 200
+
+
+def test_who_is_asking_is_taken_from_a_proxy_only_if_there_is_one(
+    make_app: AppMaker, sqlite: Database, redis_url: str
+) -> None:
+    """Otherwise anybody could count as somebody else."""
+
+    def seventh(app: Flask) -> int:
+        client = app.test_client()
+        return [
+            client.post(
+                "/login", json={"token": "wrong"}, headers={"X-Forwarded-For": f"10.0.0.{n}"}
+            ).status_code
+            for n in range(7)
+        ][-1]
+
+    assert seventh(make_app(sqlite, redis_url)) == 429
+    assert seventh(make_app(sqlite, redis_url, proxy_hops=1)) == 401
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/console",
+        "/flower",
+        "/.env",
+        "/.git/config",
+        "/api",
+        "/api/",
+        "/api/nope",
+        "/docs",
+        "/openapi",
+        "/api/tasks/",
+    ],
+)
+@pytest.mark.parametrize("client_of", [signed_in, Flask.test_client])
+def test_what_is_not_there_is_not_there(
+    sqlite_app: Flask, path: str, client_of: Callable[[Flask], FlaskClient]
+) -> None:
+    """API-12, signed in or not, without a redirect."""
+    assert client_of(sqlite_app).get(path).status_code == 404
+
+
+def test_every_answer_carries_the_security_headers(sqlite_app: Flask) -> None:
+    """UI-04: pages, answers, errors and files alike; what the API says is never kept."""
+    client = signed_in(sqlite_app)
+
+    for path in ("/", "/login", "/api/tasks", "/api/nope", "/healthz", "/static/css/base.css", "/nope"):
+        with client.get(path) as answer:
+            headers = answer.headers
+        policy = headers["Content-Security-Policy"]
+        assert "default-src 'self'" in policy
+        assert "unsafe-inline" not in policy
+        assert "frame-ancestors 'none'" in policy
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["X-Frame-Options"] == "DENY"
+        assert headers["Referrer-Policy"] == "same-origin"
+        if path.startswith("/api"):
+            assert headers["Cache-Control"] == "no-store"

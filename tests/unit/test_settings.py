@@ -1,0 +1,66 @@
+"""Settings: conventional names, one door, secrets that are made once."""
+
+from pathlib import Path
+
+import pytest
+
+from app.settings import for_clis, load_settings
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in a folder without a `.env`."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("postgres://u:p@h/d", "postgresql+psycopg2://u:p@h/d"),
+        ("postgresql://u:p@h/d?sslmode=require", "postgresql+psycopg2://u:p@h/d?sslmode=require"),
+        ("sqlite:////srv/x.db", "sqlite:////srv/x.db"),
+    ],
+)
+def test_a_platforms_database_url_is_taken_as_it_comes(
+    monkeypatch: pytest.MonkeyPatch, given: str, used: str
+) -> None:
+    """Also in the old form, which SQLAlchemy refuses."""
+    monkeypatch.setenv("DATABASE_URL", given)
+    assert load_settings().database_url == used
+
+
+def test_sqlite_in_the_data_dir_is_the_default(monkeypatch: pytest.MonkeyPatch, elsewhere: Path) -> None:
+    """Relative to where it was started, absolute from then on."""
+    monkeypatch.setenv("ERRAND_DATA_DIR", "here")
+    assert load_settings().database_url == f"sqlite:///{elsewhere}/here/errand.db"
+
+
+def test_a_token_is_made_once_and_kept_for_its_owner_alone(elsewhere: Path) -> None:
+    """Asked again, by whatever process, it is the same."""
+    token = load_settings().admin_token()
+    assert len(token) >= 32
+    assert load_settings().admin_token() == token
+    assert (elsewhere / "data" / "admin-token").stat().st_mode & 0o777 == 0o600
+    assert load_settings().secret_key() != token
+
+
+def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Settings in a log or a traceback tells nothing."""
+    monkeypatch.setenv("ERRAND_ADMIN_TOKEN", "do-not-tell")
+    assert "do-not-tell" not in repr(load_settings())
+
+
+def test_a_key_for_a_cli_may_stand_in_dotenv(monkeypatch: pytest.MonkeyPatch, elsewhere: Path) -> None:
+    """The environment wins over the file."""
+    (elsewhere / ".env").write_text("SOME_KEY=from-file\nOTHER_KEY=from-file\n")
+    monkeypatch.setenv("OTHER_KEY", "from-environment")
+    given = for_clis()
+    assert (given["SOME_KEY"], given["OTHER_KEY"]) == ("from-file", "from-environment")
+
+
+def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable and what is wrong with it, before anything starts."""
+    monkeypatch.setenv("ERRAND_CONCURRENCY", "many")
+    with pytest.raises(ValueError, match="ERRAND_CONCURRENCY"):
+        load_settings()

@@ -1,0 +1,15 @@
+"""The web processes' composition root: `gunicorn wsgi:app`."""
+
+from app.db.engine import BUSY_TIMEOUT_WEB, Database
+from app.live.hub import Hub
+from app.live.publisher import Publisher
+from app.settings import load_settings
+from app.web import create_app
+from app.web.queue import web_bell
+
+_settings = load_settings()
+_db = Database(_settings.database_url, busy_timeout=BUSY_TIMEOUT_WEB)
+_hub = Hub(_db, _settings.redis_url)
+_hub.start()
+
+app = create_app(_settings, _db, web_bell(_settings.redis_url), _hub, Publisher(_settings.redis_url))
