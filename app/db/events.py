@@ -18,6 +18,8 @@ from app.errors import LeaseLost, NotFound
 
 #: A page of Events ends after this many bytes of JSON even if `limit` would allow more.
 PAGE_BYTES = 4 * 1024 * 1024
+#: What one Chunk holds, unless a single Event is larger.
+PAYLOAD_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ def number(events: Sequence[Event], *, after: int, attempt: int, at: datetime) -
 def encode(records: Sequence[Record]) -> bytes:
     """Return the JSON array that is stored, published and sent."""
     return orjson.dumps(records, default=_plain)
+
+
+def encode_one(record: Record) -> bytes:
+    """Return one item of that array."""
+    return orjson.dumps(record, default=_plain)
 
 
 def _plain(value: object) -> object:
@@ -164,17 +171,17 @@ def read_chunks(c: Connection, task_id: TaskId, after: int, *, max_bytes: int = 
 
 
 def read(c: Connection, task_id: TaskId, *, after: int = 0, limit: int = 200) -> list[Record]:
-    """Return up to `limit` Events with seq > `after`, in order; fewer when they are large."""
+    """Return up to `limit` Events with seq > `after`, in order; fewer where they are large, one at least."""
     records: list[Record] = []
-    while len(records) < limit:
-        batch = read_chunks(c, task_id, after, max_bytes=min(PAGE_BYTES, 64 * 1024 * (1 + limit // 100)))
+    size = 0
+    while len(records) < limit and size < PAGE_BYTES:
+        at_once = min(PAGE_BYTES - size, 64 * 1024 * (1 + limit // 100))
+        batch = read_chunks(c, task_id, after, max_bytes=at_once)
         if not batch:
             break
-        fresh = [r for chunk in batch for r in decode(chunk.payload) if r["seq"] > after]
-        records += fresh
+        records += [r for chunk in batch for r in decode(chunk.payload) if r["seq"] > after]
         after = batch[-1].last_seq
-        if sum(len(chunk.payload) for chunk in batch) >= PAGE_BYTES:
-            break
+        size += sum(len(chunk.payload) for chunk in batch)
     return records[:limit]
 
 
@@ -227,15 +234,20 @@ def _decompress(data: Any) -> bytes:
     return zstandard.ZstdDecompressor().decompress(bytes(data))
 
 
-def pieces(records: Sequence[Record], size: int = 256 * 1024) -> Iterator[Sequence[Record]]:
-    """Split `records` into parts of about `size` bytes of text at most, whatever single Events weigh."""
-    part: list[Record] = []
-    weight = 0
+def payloads(records: Sequence[Record], size: int = PAYLOAD_BYTES) -> Iterator[tuple[int, bytes]]:
+    """Yield (last seq, JSON array) of parts of up to `size` bytes; an Event that is larger stands alone."""
+    part: list[bytes] = []
+    weight = 1
     for record in records:
-        part.append(record)
-        weight += 80 + len(record.get("text") or "")
-        if weight >= size:
-            yield part
-            part, weight = [], 0
+        encoded = encode_one(record)
+        if part and weight + len(encoded) + 1 > size:
+            yield record["seq"] - 1, _array(part)
+            part, weight = [], 1
+        part.append(encoded)
+        weight += len(encoded) + 1
     if part:
-        yield part
+        yield records[-1]["seq"], _array(part)
+
+
+def _array(encoded: Sequence[bytes]) -> bytes:
+    return b"[" + b",".join(encoded) + b"]"

@@ -46,14 +46,19 @@ class Stop(StrEnum):
     LOST = "lost"
 
 
+_WEIGHT = {Stop.INTERRUPTED: 0, Stop.CANCELLED: 1, Stop.LOST: 2}
+
+
 class Held:
     """One claimed Task while this worker runs it; the keeper says `stop`, the run listens."""
 
     def __init__(self, task_id: TaskId, attempt: int, *, asked: float, patience: float) -> None:
         self.task_id = task_id
         self.attempt = attempt
-        #: Set once, except that a lost Lease overrides whatever was asked before.
+        #: What was asked last of what weighs most: a shutdown gives way to a cancel, both to a lost Lease.
         self.stop: Stop | None = None
+        #: The worker shuts down, whatever else was asked.
+        self.closing = False
         #: Seconds its tree was frozen for want of a renewal; no fault of the CLI's.
         self.frozen_for = 0.0
         self._patience = patience
@@ -70,6 +75,8 @@ class Held:
                 raise LeaseLost
             self._tree = tree
             tree.renew(self._until)
+            if self.stop is not None:
+                tree.wake()  # it was asked for before there was a tree to wake
         try:
             yield
         finally:
@@ -79,7 +86,8 @@ class Held:
     def ask(self, stop: Stop) -> None:
         """End the run; a lost Lease ends its processes at once, for somebody else may start them anew."""
         with self._lock:
-            if self.stop is None or stop is Stop.LOST:
+            self.closing = self.closing or stop is Stop.INTERRUPTED
+            if self.stop is None or _WEIGHT[stop] > _WEIGHT[self.stop]:
                 self.stop = stop
             self._stopped.set()
             if self._tree is not None:
@@ -98,7 +106,7 @@ class Held:
         """Wait until the Lease is good and return until when; raises LeaseLost where it will not be again."""
         while True:
             with self._lock:
-                if self.stop is Stop.LOST or (self.stop is Stop.INTERRUPTED and self.frozen):
+                if self.stop is Stop.LOST or (self.closing and self.frozen):
                     raise LeaseLost
                 if not self.frozen:
                     return self._until
@@ -217,7 +225,7 @@ class LeaseKeeper:
                     h.ask(Stop.CANCELLED)
 
     def _poll(self) -> None:
-        held = [h for h in self._current() if h.stop is None]
+        held = [h for h in self._current() if h.stop in {None, Stop.INTERRUPTED}]
         if not held:
             return
         asked = self._db.read(runs.cancel_asked, [h.task_id for h in held])

@@ -36,13 +36,12 @@ class Transcript:
     def append(self, new: Sequence[Event], stdout: bytes = b"") -> None:
         """Store `new` and the bytes they came from; returns when that is committed, however long it takes."""
         records = events.number(new, after=self.last_seq, attempt=self._task.attempt, at=utcnow())
-        for part in list(events.pieces(records)) or ([[]] if stdout else []):
-            payload = events.encode(part) if part else b""
+        for last_seq, payload in list(events.payloads(records)) or ([(self.last_seq, b"")] if stdout else []):
             batch = events.Batch(
                 task_id=self._task.id,
                 attempt=self._task.attempt,
                 after=self.last_seq,
-                last_seq=self.last_seq + len(part),
+                last_seq=last_seq,
                 payload=payload,
                 start=self.stdout_size,
                 stdout=stdout,
@@ -66,7 +65,7 @@ def patiently(held: Held, write: Callable[[], T]) -> T:
         try:
             return write()
         except Unavailable as error:
-            if held.stop is Stop.LOST or (held.stop is Stop.INTERRUPTED and tries > len(PATIENCE)):
+            if held.stop is Stop.LOST or (held.closing and tries > len(PATIENCE)):
                 raise LeaseLost from error
             log.warning("database_away", task_id=held.task_id, error=error.message)
             held.pause(PATIENCE[min(tries, len(PATIENCE) - 1)])

@@ -41,8 +41,12 @@ class Outcome:
     #: Finished, but worth a look.
     attention: Reason | None = None
     result: str | None = None
+    #: It had given a good answer, whatever became of it afterwards.
+    answered: bool = False
     #: This run's own part.
     cost_usd: Decimal = Decimal(0)
+    #: What the run before this one had spent in the CLI's session when it was ended, and could not tell.
+    earlier_usd: Decimal = Decimal(0)
     #: Cumulative over the CLI's session, as reported: the next run's `previous_cost_usd`.
     cli_cost_usd: Decimal = Decimal(0)
     tokens: Tokens = field(default_factory=Tokens)
@@ -84,6 +88,10 @@ class Adapter(Protocol):
     @property
     def program(self) -> str | Path:
         """The name to look up on PATH, or the path of a program that comes with Errand."""
+
+    @property
+    def resumes(self) -> bool:
+        """Whether it has sessions of its own, to go on with in the next run."""
 
     def argv(self, run: Run) -> list[str]:
         """Return the arguments after the program; never anything the user wrote."""

@@ -7,25 +7,34 @@ from app.runner.adapters import reading, storable
 from app.runner.adapters.reading import Json
 
 _MESSAGES = 64
+#: Two sums of the same floats, taken in different orders, may differ by less than this.
+_DUST = Decimal("1e-9")
 _NOTHING = Tokens()
 
 
 class Accounts:
     """Adds up the `result` lines of one run: there are several when background work wakes the agent again."""
 
-    def __init__(self, previous_cost_usd: Decimal) -> None:
+    def __init__(self, previous_cost_usd: Decimal, *, resumed: bool = False) -> None:
         #: This run's own dollars and tokens.
         self.cost_usd = Decimal(0)
         self.tokens = Tokens()
+        #: What the run before had spent when it was ended before its own `result` line.
+        self.earlier_usd = Decimal(0)
         #: The session's dollars, as the CLI counts them.
         self.reported_usd = previous_cost_usd
+        self._first_of_resumed = resumed
 
     def add(self, result: Json) -> None:
         """Take the counts of one `result` line."""
         total = storable.dollars(result.get("total_cost_usd"))
+        grown = total if total is None or total < self.reported_usd else total - self.reported_usd
         own = _since_last(result)
         if own is None:
-            own = total if total is None or total < self.reported_usd else total - self.reported_usd
+            own = grown
+        elif grown is not None and self._first_of_resumed and grown - own > _DUST:
+            self.earlier_usd = grown - own
+        self._first_of_resumed = False
         self.cost_usd += own or 0
         self.reported_usd = self.reported_usd + (own or 0) if total is None else total
         self.tokens += _tokens_of(result)

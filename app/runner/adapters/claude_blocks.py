@@ -8,6 +8,8 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Literal
 
+from app.runner.adapters import storable
+
 BlockKind = Literal["text", "thinking"]
 
 # Subagents stream side by side, so there are a few messages at once; a CLI gone wild must not fill memory.
@@ -85,7 +87,7 @@ class StreamedBlocks:
 
     def name(self, message_id: str, index: int | str) -> str:
         """Return a name that no earlier block has."""
-        name = f"{message_id or 'message'}:{index}"
+        name = f"{storable.name(message_id) or 'message'}:{index}"
         times = self._names.pop(name, 0) + 1
         self._names[name] = times
         if len(self._names) > _NAMES:

@@ -116,8 +116,8 @@ class ClaudeMessages:
     def _tool_call(self, block: Json) -> None:
         self._batch.add(
             ToolCall(
-                id=storable.text(reading.string(block, "id")),
-                name=storable.text(reading.string(block, "name")),
+                id=storable.name(reading.string(block, "id")),
+                name=storable.name(reading.string(block, "name")),
                 input=storable.json_value(block.get("input")),
             )
         )
@@ -125,7 +125,7 @@ class ClaudeMessages:
     def _tool_result(self, block: Json) -> None:
         self._batch.add(
             ToolResult(
-                id=storable.text(reading.string(block, "tool_use_id")),
+                id=storable.name(reading.string(block, "tool_use_id")),
                 ok=not block.get("is_error"),
                 text=storable.shortened(_result_text(block.get("content"))),
             )

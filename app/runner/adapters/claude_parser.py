@@ -4,6 +4,7 @@ Whatever is not understood, or not JSON at all, is a Raw Event: nothing a CLI pr
 """
 
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,6 +27,10 @@ from app.runner.adapters.tail import Tail
 
 #: A longer line is shown, but not parsed.
 LONGEST_LINE = 8 * 1024 * 1024
+#: Objects and lists of a line that is parsed: eight megabytes of `{},{},` would be half a gigabyte of dicts.
+MOST_NODES = 200_000
+#: Objects on one line that are understood one by one; what follows is shown as it is.
+MOST_ON_A_LINE = 1000
 #: A CLI that wants to wait longer than this before it asks again gives its slot back meanwhile.
 LONGEST_WAIT = 30.0
 
@@ -35,6 +40,7 @@ _SILENT = frozenset({"tool_progress", "tool_use_summary", "keep_alive", "command
 _SILENT_SYSTEM = frozenset(
     {"thinking_tokens", "permission_denied", "task_progress", "task_updated", "background_tasks_changed"}
 )
+_WORD = re.compile(r"\S")
 # An exit code a shell gives for a signal, and the CLI for one that it caught.
 _CAUGHT = {130: 2, 137: 9, 143: 15}
 
@@ -50,7 +56,7 @@ class ClaudeParser:
         self._batch = EventBatch()
         self._tail = Tail()
         self._messages = ClaudeMessages(self._batch, self._tail)
-        self._accounts = Accounts(run.previous_cost_usd)
+        self._accounts = Accounts(run.previous_cost_usd, resumed=run.cli_session_id is not None)
         self._session_id: str | None = None
         self._ending: Ending | None = None
         self._denied: dict[str, None] = {}
@@ -95,7 +101,7 @@ class ClaudeParser:
 
     def _line(self, line: Line) -> None:
         data = line.data
-        if not line.whole or not (data.startswith(b"{") or data[:1].isspace()):
+        if not line.whole or not (data.startswith(b"{") or data[:1].isspace()) or _is_dense(data):
             self._raw(data)
             return
         try:
@@ -109,16 +115,19 @@ class ClaudeParser:
     def _awkward_line(self, data: bytes) -> None:
         """Take a line that strict JSON refuses: not UTF-8, NaN, a lone surrogate, several objects, none."""
         rest = data.decode("utf-8", "replace").strip()
-        while rest.startswith("{"):
+        start = 0
+        for _ in range(MOST_ON_A_LINE):
+            if not rest.startswith("{", start):
+                break
             try:
-                value, end = json.JSONDecoder().raw_decode(rest)
+                value, end = json.JSONDecoder().raw_decode(rest, start)
             except (ValueError, RecursionError):
                 break
             if not self._understood(value):
-                self._raw(rest[:end].encode("utf-8", "replace"))
-            rest = rest[end:].lstrip()
-        if rest:
-            self._raw(rest.encode("utf-8", "replace"))
+                self._raw(rest[start:end].encode("utf-8", "replace"))
+            start = _after_space(rest, end)
+        if start < len(rest):
+            self._raw(rest[start:].encode("utf-8", "replace"))
 
     def _understood(self, value: Any) -> bool:
         """Whether `value` was a line of the CLI; its Events are in the batch then."""
@@ -224,7 +233,7 @@ class ClaudeParser:
         bad = verdict(exit_code, signal, self._stderr.tail.last_line)
         if bad:
             stopped = self.stop or replace(told, state="failed", reason=bad[0], detail=bad[1])
-            return replace(stopped, result=ending.text)
+            return replace(stopped, result=ending.text, answered=True)
         if self._denied:
             names = ", ".join(list(self._denied)[:8])
             told = replace(told, attention=Reason.PERMISSION_DENIED, detail=names)
@@ -248,10 +257,21 @@ class ClaudeParser:
         return Outcome(
             state="succeeded",
             cost_usd=self._accounts.cost_usd,
+            earlier_usd=self._accounts.earlier_usd,
             cli_cost_usd=self._accounts.reported_usd,
             tokens=self._accounts.tokens if self._ending else self._messages.tokens,
             cli_session_id=self._session_id,
         )
+
+
+def _is_dense(data: bytes) -> bool:
+    return len(data) > MOST_NODES and data.count(b"{") + data.count(b"[") > MOST_NODES
+
+
+def _after_space(text: str, start: int) -> int:
+    """Return where the next word begins; slicing the rest off instead would copy it for each object."""
+    found = _WORD.search(text, start)
+    return found.start() if found else len(text)
 
 
 def _session_trouble(said: str) -> dict[str, Any]:

@@ -3,9 +3,13 @@
 import json
 import math
 import re
+from collections.abc import Iterable, Iterator
 from decimal import Decimal, InvalidOperation
+from typing import TypeVar
 
 from pydantic import JsonValue
+
+_Item = TypeVar("_Item")
 
 #: The longest text of one Event, in characters; the CLI's own output has the rest.
 LONGEST = 1024 * 1024
@@ -13,6 +17,10 @@ LONGEST = 1024 * 1024
 PART = 64 * 1024
 
 _DEEPEST = 64
+_LONGEST_NAME = 200
+#: What each value of a JSON text costs beside its characters.
+_NODE = 16
+_CUT = "[... cut, see the output]"
 _INT64 = 2**63
 _MOST_DOLLARS = Decimal(1_000_000)
 _PICO = Decimal("1e-12")
@@ -45,17 +53,50 @@ def parts(value: str) -> list[str]:
     return [text(value[start : start + PART]) for start in range(0, len(value), PART)]
 
 
-def json_value(value: object, depth: int = 0) -> JsonValue:
-    """Return `value`, from parsed JSON, as JSON that every store and every browser takes."""
-    if isinstance(value, dict | list) and depth >= _DEEPEST:
-        return "[... nested too deep, see the output]"
-    if isinstance(value, dict):
-        return {text(str(key)): json_value(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, list):
-        return [json_value(item, depth + 1) for item in value]
-    if isinstance(value, str):
-        return shortened(value)
-    return _scalar(value)
+def name(value: str) -> str:
+    """Return an id or a name storable, and cut where it is longer than any that makes sense."""
+    return text(value[:_LONGEST_NAME])
+
+
+def json_value(value: object) -> JsonValue:
+    """Return `value`, from parsed JSON, as JSON that every store and every browser takes, of bounded size."""
+    return _Json().value(value, 0)
+
+
+class _Json:
+    """Copies one value as far as the room goes."""
+
+    def __init__(self) -> None:
+        self._room = LONGEST
+
+    def value(self, value: object, depth: int) -> JsonValue:
+        self._room -= _NODE
+        if self._room < 0:
+            return _CUT
+        if isinstance(value, dict | list) and depth >= _DEEPEST:
+            return "[... nested too deep, see the output]"
+        if isinstance(value, dict):
+            return {self._key(key): self.value(item, depth + 1) for key, item in self._within(value.items())}
+        if isinstance(value, list):
+            return [self.value(item, depth + 1) for item in self._within(value)]
+        return self._string(value) if isinstance(value, str) else _scalar(value)
+
+    def _within(self, items: Iterable[_Item]) -> Iterator[_Item]:
+        """Yield items while there is room; the one that finds none left is shown as cut."""
+        for item in items:
+            yield item
+            if self._room < 0:
+                return
+
+    def _key(self, key: object) -> str:
+        found = name(str(key))
+        self._room -= len(found)
+        return found
+
+    def _string(self, value: str) -> str:
+        shown = text(value[: self._room])
+        self._room -= len(shown)
+        return shown if len(shown) == len(value) else f"{shown}\n{_CUT}"
 
 
 def _scalar(value: object) -> JsonValue:

@@ -8,7 +8,7 @@ from app.clock import utcnow
 from app.db import events, tasks
 from app.db.engine import Database
 from app.db.runs import Claim
-from app.domain.event import Event, Raw, Text, Usage
+from app.domain.event import Event, Raw, Record, Text, ToolCall, Usage
 from app.errors import LeaseLost
 
 
@@ -80,9 +80,28 @@ def test_bytes_are_kept_as_printed(db: Database, claimed: Claim) -> None:
     assert db.read(events.read_output, claimed.task.id, attempt=1, start=0, max_bytes=10**6) == everything
 
 
-def test_large_events_are_split_over_chunks() -> None:
-    """A part of a batch ends after its size is reached, order kept."""
-    records = events.number([Raw(text="x" * 1000)] * 10, after=0, attempt=1, at=utcnow())
-    parts = list(events.pieces(records, size=2500))
-    assert [len(part) for part in parts] == [3, 3, 3, 1]
-    assert [record for part in parts for record in part] == records
+def test_a_batch_is_split_by_its_bytes() -> None:
+    """No part is larger than asked, whatever field the bytes are in; a huge Event stands alone."""
+    kinds: list[Event] = [Raw(text="x" * 1000), ToolCall(id="1", name="Write", input={"content": "y" * 2000})]
+    records = events.number([*kinds * 4, Raw(text="z" * 9000)], after=5, attempt=1, at=utcnow())
+    parts = list(events.payloads(records, size=3500))
+    assert [record for _, payload in parts for record in events.decode(payload)] == records
+    assert [last for last, _ in parts] == [events.decode(payload)[-1]["seq"] for _, payload in parts]
+    assert [len(payload) <= 3500 for _, payload in parts] == [True] * 4 + [False]
+
+
+def test_a_page_of_large_events_is_short(db: Database, claimed: Claim) -> None:
+    """However many are asked for, a page ends after its bytes; the pages together are whole."""
+    after = 1
+    for _ in range(12):
+        db.write(events.append, batch(claimed, after, [Raw(text="x" * 900_000)]))
+        after += 1
+
+    pages: list[list[Record]] = []
+    seq = 1
+    while page := db.read(events.read, claimed.task.id, after=seq, limit=1000):
+        pages.append(page)
+        seq = page[-1]["seq"]
+
+    assert [record["seq"] for page in pages for record in page] == list(range(2, 14))
+    assert max(len(events.encode(page)) for page in pages) < events.PAGE_BYTES + 1_000_000

@@ -437,6 +437,52 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=8,
 )
+
+
+def test_many_objects_on_a_line_take_no_longer_than_their_bytes() -> None:
+    """The first thousand are understood; the rest is shown as it is, all of it."""
+    line = b"".join(b'{"type":"keep_alive"}' for _ in range(1000)) + b"{}" * 90_000
+
+    events, _ = parse(line + b"\n")
+
+    assert b"".join(_raw(event) for event in events) == b"{}" * 90_000
+    assert len(events) < 20
+
+
+def test_a_dense_line_is_shown_and_not_parsed() -> None:
+    """Megabytes of small objects would be a hundred times their size in memory."""
+    line = lines(assistant({"type": "tool_use", "id": "1", "name": "X", "input": [{}] * 250_000}))
+
+    events, _ = parse(line)
+
+    assert {event.kind for event in events} == {"raw"}
+    assert b"".join(_raw(event) for event in events) == line.rstrip(b"\n")
+
+
+def _raw(event: Event) -> bytes:
+    assert isinstance(event, Raw)
+    return event.text.encode()
+
+
+def test_an_argument_of_any_size_is_cut_to_what_an_event_may_hold() -> None:
+    """Many small values, and one large: the beginning is kept, and it says that it was cut."""
+    for value in ([{"a": 1}] * 150_000, {"content": "x" * 3_000_000}, {"k" * 3_000_000: 1}):
+        stored = orjson.dumps(storable.json_value(value))
+        assert len(stored) < 1.2 * storable.LONGEST
+    assert b"cut, see the output" in orjson.dumps(storable.json_value(["x" * 2_000_000]))
+    assert storable.json_value({"a": [1, "b"]}) == {"a": [1, "b"]}
+
+
+def test_an_endless_id_is_cut() -> None:
+    """It names a block in each of its pieces."""
+    started = {"type": "stream_event", "event": {"type": "message_start", "message": {"id": "i" * 200_000}}}
+    delta = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "hello"}}
+
+    events, _ = parse(lines(started, {"type": "stream_event", "event": delta}))
+
+    assert [len(event.block or "") for event in events if isinstance(event, Text)] == [202]
+
+
 FIELDS = [
     "type",
     "subtype",
