@@ -4,11 +4,25 @@ Every write carries the Attempt's number, and a stale one is refused.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import Connection, and_, case, exists, false, func, insert, literal, select, true, update
+from sqlalchemy import (
+    Connection,
+    and_,
+    case,
+    exists,
+    false,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from app.clock import utcnow
@@ -16,7 +30,7 @@ from app.db import events
 from app.db.rows import attempts, sessions, tasks
 from app.db.tasks import TOKENS, due, get
 from app.db.types import Usd
-from app.domain.reason import Reason
+from app.domain.reason import Reason, sentence
 from app.domain.task import FINAL, UNCOUNTED, AttemptState, SessionId, Task, TaskId, TaskState, Tokens
 from app.errors import LeaseLost
 
@@ -52,6 +66,19 @@ class Ending:
     #: What the Session remembers for --resume; None forgets it.
     cli_session_id: str | None = None
     cli_cost_usd: Decimal = Decimal(0)
+    #: Spent in the CLI's session by the Attempt before this one, which was ended before it could tell.
+    earlier_usd: Decimal = Decimal(0)
+
+    def cancelled(self) -> "Ending":
+        """Return what becomes of a Task that was to go on and that somebody asked to stop meanwhile."""
+        return replace(
+            self,
+            task_state=TaskState.CANCELLED,
+            attempt_state=AttemptState.CANCELLED,
+            reason=Reason.CANCELLED,
+            detail=sentence(Reason.CANCELLED),
+            not_before=None,
+        )
 
 
 def claim(c: Connection, task_id: TaskId, *, machine: str) -> Claim | None:
@@ -69,6 +96,9 @@ def claim(c: Connection, task_id: TaskId, *, machine: str) -> Claim | None:
         "started_at": func.coalesce(tasks.c.started_at, now),
         "not_before": None,
         "finished_at": None,
+        # Why the Attempt before it ended is for that Attempt to say.
+        "reason": None,
+        "detail": "",
     }
     try:
         with c.begin_nested():
@@ -117,15 +147,20 @@ def cancel_asked(c: Connection, task_ids: Sequence[TaskId]) -> set[TaskId]:
 def finish(c: Connection, task_id: TaskId, attempt: int, ending: Ending) -> Task:
     """End the Attempt and move its Task on; raises LeaseLost where the Attempt is no longer ours.
 
+    A Task that was to go back to the queue ends as cancelled where somebody asked for that meanwhile.
     Safe to ask again after an Unavailable: an end that is stored already is returned as it is.
     """
     now = utcnow()
-    if not _end_attempt(c, task_id, attempt, ending, now):
+    row = _taken(c, task_id, attempt)
+    if row is None:
         return _ended_before(c, task_id, attempt)
+    if row.cancel_requested and ending.task_state is TaskState.QUEUED:
+        ending = ending.cancelled()
+    _end_attempt(c, task_id, attempt, ending, now)
     counted = ending.attempt_state not in UNCOUNTED
-    row = c.execute(
+    c.execute(
         update(tasks)
-        .where(tasks.c.id == task_id, tasks.c.attempt == attempt, tasks.c.state == TaskState.RUNNING)
+        .where(tasks.c.id == task_id)
         .values(
             state=ending.task_state,
             reason=ending.reason,
@@ -140,23 +175,25 @@ def finish(c: Connection, task_id: TaskId, attempt: int, ending: Ending) -> Task
             cancel_requested=false(),
             **{f"tokens_{n}": tasks.c[f"tokens_{n}"] + getattr(ending.tokens, n) for n in TOKENS},
         )
-        .returning(tasks.c.session_id, tasks.c.cli)
-    ).first()
-    if row is None:
-        raise LeaseLost
+    )
     _account(c, row.session_id, row.cli, ending, now)
+    if ending.earlier_usd:
+        _book_earlier(c, row.session_id, task_id, attempt, ending.earlier_usd)
     events.append_status(c, task_id, ending.task_state, ending.detail, now)
     return get(c, task_id)
 
 
-def _end_attempt(c: Connection, task_id: TaskId, attempt: int, ending: Ending, now: datetime) -> bool:
-    ended = c.execute(
+def _taken(c: Connection, task_id: TaskId, attempt: int) -> Any:
+    """Lock the Task's row if the Attempt still has it; a cancel that comes later finds it ended."""
+    ours = (tasks.c.id == task_id, tasks.c.attempt == attempt, tasks.c.state == TaskState.RUNNING)
+    query = select(tasks.c.session_id, tasks.c.cli, tasks.c.cancel_requested).where(*ours)
+    return c.execute(query.with_for_update()).first()
+
+
+def _end_attempt(c: Connection, task_id: TaskId, attempt: int, ending: Ending, now: datetime) -> None:
+    c.execute(
         update(attempts)
-        .where(
-            attempts.c.task_id == task_id,
-            attempts.c.number == attempt,
-            attempts.c.state == AttemptState.RUNNING,
-        )
+        .where(attempts.c.task_id == task_id, attempts.c.number == attempt)
         .values(
             state=ending.attempt_state,
             reason=ending.reason,
@@ -167,7 +204,6 @@ def _end_attempt(c: Connection, task_id: TaskId, attempt: int, ending: Ending, n
             **{f"tokens_{name}": getattr(ending.tokens, name) for name in TOKENS},
         )
     )
-    return ended.rowcount == 1
 
 
 def _ended_before(c: Connection, task_id: TaskId, attempt: int) -> Task:
@@ -180,17 +216,27 @@ def _ended_before(c: Connection, task_id: TaskId, attempt: int) -> Task:
 
 
 def _account(c: Connection, session_id: SessionId, cli: str, ending: Ending, now: datetime) -> None:
-    c.execute(
-        update(sessions)
-        .where(sessions.c.id == session_id)
-        .values(
-            cost_usd=sessions.c.cost_usd + ending.cost_usd,
-            cli=cli,
-            cli_session_id=ending.cli_session_id,
-            cli_cost_usd=ending.cli_cost_usd,
-            updated_at=now,
-        )
-    )
+    changed = update(sessions).where(sessions.c.id == session_id)
+    c.execute(changed.values(cost_usd=sessions.c.cost_usd + ending.cost_usd, updated_at=now))
+    memory = {"cli": cli, "cli_session_id": ending.cli_session_id, "cli_cost_usd": ending.cli_cost_usd}
+    if ending.cli_session_id is None:
+        # What another CLI remembers of this conversation is not forgotten by one that remembers nothing.
+        changed = changed.where(sessions.c.cli == cli)
+    c.execute(changed.values(**memory))
+
+
+def _book_earlier(c: Connection, session_id: SessionId, task_id: TaskId, attempt: int, usd: Decimal) -> None:
+    """Book dollars to the Attempt that spent them: the Session's last one before this."""
+    others = or_(attempts.c.task_id != task_id, attempts.c.number != attempt)
+    ended = select(attempts.c.task_id, attempts.c.number).join(tasks, tasks.c.id == attempts.c.task_id)
+    ended = ended.where(tasks.c.session_id == session_id, others).order_by(attempts.c.started_at.desc())
+    spender = c.execute(ended.limit(1)).first()
+    if spender is None:
+        return
+    one = (attempts.c.task_id == spender.task_id, attempts.c.number == spender.number)
+    c.execute(update(attempts).where(*one).values(cost_usd=attempts.c.cost_usd + usd))
+    c.execute(update(tasks).where(tasks.c.id == spender.task_id).values(cost_usd=tasks.c.cost_usd + usd))
+    c.execute(update(sessions).where(sessions.c.id == session_id).values(cost_usd=sessions.c.cost_usd + usd))
 
 
 def remember_cli_session(c: Connection, task: Task, cli_session_id: str) -> None:

@@ -30,7 +30,6 @@ from app.domain.event import Event
 from app.domain.reason import Reason
 from app.domain.session import title_from
 from app.domain.task import (
-    FINAL,
     Attempt,
     Hold,
     SessionId,
@@ -209,39 +208,48 @@ def counts(c: Connection) -> dict[TaskState, int]:
 
 def cancel(c: Connection, task_id: TaskId) -> Task:
     """Cancel a queued Task, ask a running one to stop, leave a cancelled one; else raise Conflict."""
-    now = utcnow()
-    queued = update(tasks).where(tasks.c.id == task_id, tasks.c.state == TaskState.QUEUED)
-    values = {
-        "state": TaskState.CANCELLED,
-        "reason": Reason.CANCELLED,
-        "detail": "Cancelled before it started.",
-    }
-    if c.execute(queued.values(**values, not_before=None, finished_at=now)).rowcount:
-        events.append_status(c, task_id, TaskState.CANCELLED, values["detail"], now)
-        return get(c, task_id)
-    running = update(tasks).where(tasks.c.id == task_id, tasks.c.state == TaskState.RUNNING)
-    if c.execute(running.values(cancel_requested=true())).rowcount:
-        return get(c, task_id)
-    task = get(c, task_id)
-    if task.state is not TaskState.CANCELLED:
-        raise Conflict(
-            f"The task is {task.state} already; there is nothing to cancel.", reason="already_finished"
-        )
-    return task
+    state = lock(c, task_id)
+    changed = update(tasks).where(tasks.c.id == task_id)
+    if state is TaskState.QUEUED:
+        now, detail = utcnow(), "Cancelled before it started."
+        ended = {"state": TaskState.CANCELLED, "reason": Reason.CANCELLED, "detail": detail}
+        c.execute(changed.values(**ended, not_before=None, finished_at=now))
+        events.append_status(c, task_id, TaskState.CANCELLED, detail, now)
+    elif state is TaskState.RUNNING:
+        c.execute(changed.values(cancel_requested=true()))
+    elif state is not TaskState.CANCELLED:
+        raise Conflict(f"The task is {state} already; there is nothing to cancel.", reason="already_finished")
+    return get(c, task_id)
 
 
 def retry(c: Connection, task_id: TaskId) -> Task:
     """Queue a finished Task again; its old output stays. Raises Conflict for one that is not finished."""
-    finished = update(tasks).where(tasks.c.id == task_id, tasks.c.state.in_(sorted(FINAL)))
-    values = {"reason": None, "detail": "", "attention": None, "result": None, "finished_at": None}
-    fresh = {"failures": 0, "rung_at": None, "cancel_requested": false(), "not_before": None}
-    if not c.execute(finished.values(state=TaskState.QUEUED, **values, **fresh)).rowcount:
-        task = get(c, task_id)
-        raise Conflict(
-            f"The task is {task.state}; only a finished one can be retried.", reason="not_finished"
-        )
-    events.append_status(c, task_id, TaskState.QUEUED, "Asked to run again.", utcnow())
+    state = lock(c, task_id)
+    if not state.final:
+        raise Conflict(f"The task is {state}; only a finished one can be retried.", reason="not_finished")
+    now = utcnow()
+    values = {"reason": None, "detail": "", "attention": None, "result": None, "not_before": None}
+    times = {"started_at": None, "finished_at": None, "rung_at": None}
+    fresh = {"state": TaskState.QUEUED, "failures": 0, "cancel_requested": false()}
+    c.execute(update(tasks).where(tasks.c.id == task_id).values(**values, **times, **fresh))
+    events.append_status(c, task_id, TaskState.QUEUED, "Asked to run again.", now)
+    mine = select(tasks.c.session_id).where(tasks.c.id == task_id).scalar_subquery()
+    # As every end of a Task does: whichever of two comes second sees the other, and rings for who is next.
+    c.execute(update(sessions).where(sessions.c.id == mine).values(updated_at=now))
     return get(c, task_id)
+
+
+def lock(c: Connection, task_id: TaskId) -> TaskState:
+    """Return the Task's state, which stays until this transaction ends; raises NotFound.
+
+    An UPDATE with the state in its WHERE would on Postgres match nothing, rather than look again, where the
+    state changed while it waited for the row.
+    """
+    # SQLite has no FOR UPDATE and needs none: BEGIN IMMEDIATE has locked everything.
+    row = c.execute(select(tasks.c.state).where(tasks.c.id == task_id).with_for_update()).first()
+    if row is None:
+        raise NotFound(f"There is no task {task_id}.")
+    return TaskState(row.state)
 
 
 def next_in_session(c: Connection, session_id: SessionId) -> TaskId | None:

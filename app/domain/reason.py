@@ -32,6 +32,7 @@ class Reason(StrEnum):
     DISK_FULL = "disk_full"
     INTERNAL = "internal"
     NO_RESULT = "no_result"
+    CUT_SHORT = "cut_short"
     PERMISSION_DENIED = "permission_denied"
 
 
@@ -65,6 +66,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.DISK_FULL: "The disk is full: {detail}. Free some space, then retry.",
     Reason.INTERNAL: "Errand itself failed: {detail}. The worker's log has the details; retrying is safe.",
     Reason.NO_RESULT: "{cli} ended without giving a result. Look at the output before you rely on it.",
+    Reason.CUT_SHORT: "{cli} had given its answer but was still running when {detail}. Check whether what it left running mattered.",
     Reason.PERMISSION_DENIED: "The agent was refused {detail}. Allow it in agent.toml if it should be able to.",
 }
 

@@ -148,7 +148,8 @@ class Task(Model):
                 "hold": None,
             }
         elif state is TaskState.QUEUED:
-            times = {"finished_at": None}
+            # Asked for again by a person it starts anew; given back by a worker it goes on.
+            times = {"finished_at": None, "started_at": None if self.state.final else self.started_at}
         else:
             times = {"finished_at": max(at, self.started_at or at), "not_before": None, "hold": None}
         return self.model_copy(update={"state": state, **times})

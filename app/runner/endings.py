@@ -1,6 +1,6 @@
 """From how a run went to what becomes of its Task; pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from app.clock import utcnow
@@ -37,11 +37,34 @@ _ATTEMPT_STATES = {
 }
 
 
+#: How a run may be ended after its answer without spoiling it, and what is said of that.
+_SPARED = {
+    Reason.TIMEOUT: "its time of {detail} was up",
+    Reason.IDLE_TIMEOUT: "it had printed nothing for {detail}",
+    Reason.INTERRUPTED: "the worker was shut down",
+}
+
+
 def ending(claim: Claim, ran: Ran) -> Ending:
     """Return the Ending for a CLI that was started."""
+    ran = _spared(ran)
     if ran.cut is None and ran.outcome.state == "succeeded":
         return _with_figures(claim, ran, TaskState.COMPLETED, AttemptState.SUCCEEDED)
     return _with_figures(claim, ran, *_after(claim, ran))
+
+
+def _spared(ran: Ran) -> Ran:
+    """Let a good answer stand though the run was ended: to fail it, or to do it again, would be worse."""
+    if ran.cut is None or not ran.outcome.answered or ran.cut.reason not in _SPARED:
+        return ran
+    outcome = replace(
+        ran.outcome,
+        state="succeeded",
+        reason=None,
+        attention=Reason.CUT_SHORT,
+        detail=_SPARED[ran.cut.reason].format(detail=ran.cut.detail),
+    )
+    return Ran(outcome, exit_code=ran.exit_code)
 
 
 def refused(claim: Claim, error: ErrandError) -> Ending:
@@ -99,6 +122,7 @@ def _with_figures(claim: Claim, ran: Ran, task_state: TaskState, attempt_state: 
         exit_code=ran.exit_code,
         result=outcome.result,
         cost_usd=outcome.cost_usd,
+        earlier_usd=outcome.earlier_usd,
         tokens=outcome.tokens,
         cli_session_id=outcome.cli_session_id if told else claim.cli_session_id,
         cli_cost_usd=outcome.cli_cost_usd if told else claim.cli_cost_usd,

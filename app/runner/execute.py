@@ -154,7 +154,8 @@ class Runner:
 
         def remember() -> None:
             known = run.cli_session_id or run.new_session_id
-            patiently(held, lambda: self._db.write(runs.remember_cli_session, task, known))
+            if adapter.resumes:
+                patiently(held, lambda: self._db.write(runs.remember_cli_session, task, known))
 
         mark = new_mark(installation(self._settings.data_dir), task.id, task.attempt)
         with _started(command, mark, held) as process, held.running(process):

@@ -1,9 +1,11 @@
 """Stay with one CLI process: read, parse, store, and end it when it is time."""
 
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from app.domain.event import Event
 from app.domain.reason import Reason
 from app.process import Process
 from app.runner.adapters.base import Parser
@@ -13,6 +15,13 @@ from app.runner.transcript import Transcript
 
 #: Seconds a CLI gets between SIGTERM and SIGKILL.
 KILL_AFTER = 2.0
+#: Bytes parsed at once, and Events kept before they are stored: what a flood of empty lines costs in memory.
+SLICE = 16 * 1024
+MANY = 4096
+#: What a platform sends to all processes at once when it stops a worker, the CLIs included; and how many
+#: seconds after a CLI fell to it the worker may hear of its own.
+_SHUTDOWN_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+_HEARD_WITHIN = 1.0
 
 
 @dataclass(frozen=True)
@@ -59,12 +68,23 @@ class Follower:
         stopped = self._parser.stop
         if self._process.exit is None:
             self._end(keep=cut is None or cut.reason is not Reason.OUTPUT_LIMIT)
-        code, signal = (
+        code, number = (
             (self._process.exit.code, self._process.exit.signal) if self._process.exit else (None, 9)
         )
-        events, outcome = self._parser.finish(exit_code=code, signal=signal)
+        events, outcome = self._parser.finish(exit_code=code, signal=number)
         self._transcript.append(events)
-        return Ran(stopped or outcome, cut, code if signal is None else -signal)
+        if cut is None and stopped is None and outcome.state == "failed" and self._fell_with_us(code, number):
+            cut = Cut(Reason.INTERRUPTED)
+        return Ran(stopped or outcome, cut, code if number is None else -number)
+
+    def _fell_with_us(self, code: int | None, number: int | None) -> bool:
+        """Whether a signal for this worker reached the CLI too, be it a moment earlier."""
+        # 128 + N is what a shell, and many a CLI that caught it, makes of signal N.
+        if number not in _SHUTDOWN_SIGNALS and (code or 0) - 128 not in _SHUTDOWN_SIGNALS:
+            return False
+        if not self._held.closing:
+            self._held.pause(_HEARD_WITHIN)
+        return self._held.closing
 
     def _now(self) -> float:
         """Return a clock that stands still while the tree does."""
@@ -88,10 +108,20 @@ class Follower:
         room = max(0, self._limits.output - self._printed) if keep else 0
         self._printed += len(output.stdout) + len(output.stderr)
         stdout, stderr = output.stdout[:room], output.stderr[: max(0, room - len(output.stdout))]
-        events = [*self._parser.feed_stderr(stderr), *self._parser.feed(stdout)]
-        self._transcript.append(events, stdout)
+        self._store(stderr, self._parser.feed_stderr, raw=False)
+        self._store(stdout, self._parser.feed, raw=True)
         # Storing may have taken long, and the CLI had to wait for it.
         self._heard = self._now()
+
+    def _store(self, data: bytes, feed: Callable[[bytes], list[Event]], *, raw: bool) -> None:
+        """Parse and store a slice at a time where it makes many Events, and all at once where it doesn't."""
+        events: list[Event] = []
+        stored = 0
+        for end in range(SLICE, len(data) + SLICE, SLICE):
+            events += feed(data[end - SLICE : end])
+            if len(events) >= MANY or end >= len(data):
+                self._transcript.append(events, data[stored:end] if raw else b"")
+                events, stored = [], end
 
     def _reason_to_end(self) -> Cut | None:
         if self._process.exit is not None:

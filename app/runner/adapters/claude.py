@@ -20,6 +20,7 @@ class ClaudeAdapter:
     """Claude Code, run headless."""
 
     program = "claude"
+    resumes = True
 
     def argv(self, run: Run) -> list[str]:
         """Return the flags: the agent's, and the session to begin or to go on with."""

@@ -13,6 +13,8 @@ from app.runner.adapters.tail import Tail
 class CommandAdapter:
     """Runs a program nothing is known about."""
 
+    resumes = False
+
     def __init__(self, program: str) -> None:
         self.program = program
 

@@ -14,6 +14,7 @@ class DemoAdapter:
     """Our own scripted program: no key, no Node."""
 
     program = Path(sys.executable)
+    resumes = True
 
     def argv(self, run: Run) -> list[str]:  # noqa: ARG002 - the same for every run
         """Return the program, isolated from the worker's Python environment."""

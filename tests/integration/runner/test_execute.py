@@ -232,6 +232,71 @@ def test_a_shutdown_gives_the_task_back_and_the_next_worker_resumes(bench: Bench
     assert states == [AttemptState.INTERRUPTED, AttemptState.SUCCEEDED]
 
 
+@pytest.mark.parametrize("told", ["before", "after"])
+def test_a_signal_to_all_processes_interrupts(bench: Bench, told: str) -> None:
+    """A platform that stops a worker may signal its CLIs as well, a moment earlier even: no failure."""
+    task = bench.queue(script({"say": "begun"}, {"wait": 60}))
+    run = bench.start(task)
+    wait_until(lambda: bench.running(task))
+    if told == "before":
+        bench.keeper.interrupt()
+    psutil.Process(bench.cli.starts[0]["pid"]).terminate()
+    if told == "after":
+        wait_until(lambda: not psutil.pid_exists(bench.cli.starts[0]["pid"]), 5)
+        bench.keeper.interrupt()
+    run.result(timeout=10)
+
+    back = bench.task(task.id)
+    assert (back.state, back.reason, back.failures) == (TaskState.QUEUED, Reason.INTERRUPTED, 0)
+
+
+def test_a_signal_to_the_cli_alone_is_a_failure(bench: Bench) -> None:
+    """Nobody stops this worker."""
+    task = bench.run(script({"kill": 15}))
+    assert (task.state, task.reason) == (TaskState.FAILED, Reason.SIGNAL)
+
+
+def test_a_cancel_during_a_shutdown_is_obeyed_at_once(bench: Bench) -> None:
+    """The grace is for work that somebody still wants."""
+    task = bench.queue(script({"say": "begun"}, {"wait": 60}))
+    run = bench.start(task)
+    wait_until(lambda: bench.running(task))
+    bench.keeper.interrupt()
+    bench.db.write(tasks.cancel, task.id)
+    run.result(timeout=5)
+
+    assert (bench.task(task.id).state, bench.task(task.id).failures) == (TaskState.CANCELLED, 0)
+
+
+@pytest.mark.parametrize("how", ["silent", "shut down"])
+def test_a_good_answer_stands_though_its_cli_lingers(bench: Bench, how: str) -> None:
+    """It is neither failed nor asked again, and says that something was cut short."""
+    task = bench.queue(script({"result": {"result": "42"}}, {"wait": 60}))
+    if how == "silent":
+        bench.limit(idle_timeout=0.5)
+    run = bench.start(task)
+    wait_until(lambda: any(event["kind"] == "result" for event in bench.events(task)))
+    if how == "shut down":
+        bench.grace = 0
+        bench.keeper.interrupt()
+    run.result(timeout=10)
+
+    done = bench.task(task.id)
+    assert (done.state, done.attention, done.result) == (TaskState.COMPLETED, Reason.CUT_SHORT, "42")
+
+
+@pytest.mark.parametrize("printed", [b"\n" * 600_000, b"{}" * 2_000_000 + b"\n"], ids=["lines", "objects"])
+def test_what_makes_many_events_costs_little_memory(bench: Bench, tmp_path: Path, printed: bytes) -> None:
+    """Megabytes of the least a CLI can print: stored, in the time and memory of any other megabytes."""
+    (tmp_path / "printed").write_bytes(printed)
+    before = psutil.Process().memory_info().rss
+    task = bench.run(script({"file": str(tmp_path / "printed")}, quiet=True))
+
+    assert task.state is TaskState.COMPLETED
+    assert psutil.Process().memory_info().rss - before < 80_000_000
+    assert bench.output(task).startswith(printed)
+
+
 def test_a_task_that_was_taken_is_killed_and_not_written_to(bench: Bench) -> None:
     """After a rescue by others the first worker's CLI ends and its words are refused."""
     task = bench.queue(script({"say": "mine"}, {"wait": 300}))

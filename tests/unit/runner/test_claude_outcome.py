@@ -133,6 +133,14 @@ def test_a_success_after_a_refusal_stands() -> None:
     assert parse(lines(retry, done))[1].state == "succeeded"
 
 
+def test_a_good_answer_is_remembered_whatever_came_after() -> None:
+    """The caller may have ended the run itself."""
+    answered = lines({"type": "result", "subtype": "success", "is_error": False, "result": "42"})
+
+    assert parse(answered, exit_code=None, signal=9)[1].answered
+    assert not parse(b"", exit_code=None, signal=9)[1].answered
+
+
 @pytest.mark.parametrize(
     ("exit_code", "signal", "reason", "detail"),
     [
@@ -276,6 +284,25 @@ def test_without_a_count_per_run_the_total_is_compared(spent: str, total: float,
     outcome = parse(lines(result), run=a_run(resumes="s", spent=spent))[1]
 
     assert (outcome.cost_usd, outcome.cli_cost_usd) == (Decimal(own), Decimal(str(total)))
+
+
+def _told(total: float, since: float) -> dict[str, object]:
+    models = {"model": {"costUSD": since, "inputTokens": 1}}
+    told = {"total_cost_usd": total, "model_usage_since_last_result": models}
+    return {"type": "result", "subtype": "success", "is_error": False, **told}
+
+
+def test_what_the_run_before_could_not_tell_is_its_own_and_counted_once() -> None:
+    """A run that was ended before its result line: the CLI's total has its part, this run's count has not."""
+    outcome = parse(lines(_told(0.5, 0.2), _told(0.6, 0.1)), run=a_run(resumes="s", spent="0.1"))[1]
+
+    assert (outcome.cost_usd, outcome.earlier_usd) == (Decimal("0.3"), Decimal("0.2"))
+    assert outcome.cli_cost_usd == Decimal("0.6")
+
+
+def test_a_new_session_has_no_run_before() -> None:
+    """What the counts leave open there is nobody else's."""
+    assert parse(lines(_told(0.5, 0.2)), run=a_run())[1].earlier_usd == 0
 
 
 @pytest.mark.parametrize("cost", ["many", None, True, -1, float("nan"), float("inf"), 10**400, [], {}])

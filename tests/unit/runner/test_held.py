@@ -84,3 +84,15 @@ def test_a_lease_that_is_good_again_lets_the_cli_start() -> None:
 
     assert mine.await_lease() == asked + PATIENCE
     assert mine.frozen_for > 0
+
+
+def test_a_cancel_weighs_more_than_a_shutdown_and_less_than_a_lost_lease() -> None:
+    """In whatever order they come."""
+    for asked in ([Stop.INTERRUPTED, Stop.CANCELLED], [Stop.CANCELLED, Stop.INTERRUPTED]):
+        mine = held()
+        for stop in asked:
+            mine.ask(stop)
+        assert (mine.stop, mine.closing) == (Stop.CANCELLED, True)
+        mine.ask(Stop.LOST)
+        mine.ask(Stop.CANCELLED)
+        assert mine.stop is Stop.LOST

@@ -57,6 +57,7 @@ function kept(task) {
 
 const LOOK = {
   no_result: "It ended without giving a result. Look at the output before you rely on it.",
+  cut_short: "It had given its answer but was still running when it was ended. Check whether what it left running mattered.",
   permission_denied: "The agent was refused something it asked for. Allow it in agent.toml if it should be able to.",
 };
 
