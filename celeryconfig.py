@@ -27,6 +27,9 @@ task_default_queue = "runs"
 task_routes = {"tasks.run": {"queue": "runs"}, "tasks.*": {"queue": "control"}}
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
+# A Redis that is full (noeviction), read-only after a failover or can't write its log answers with an error
+# and keeps the connection. For Celery that would be a bug: the worker would take nothing more, and end.
+broker_channel_error_retry = True
 broker_transport_options = {
     # Longer than the longest run: Redis hands a message out again after this even if it is being worked on.
     # The claim makes a duplicate harmless; the Lease, not this, is what makes recovery fast.

@@ -13,7 +13,6 @@ import time
 from typing import Any
 
 import gevent
-from psycogreen.gevent import patch_psycopg
 
 from app.db import machines
 from app.db.engine import Database
@@ -49,11 +48,6 @@ logconfig_dict: dict[str, Any] = {
 def on_starting(_master: Any) -> None:
     """Log in the one format, from the first line; workers inherit it."""
     configure_logging("web")
-
-
-def post_fork(_master: Any, _worker: Any) -> None:
-    """Let a query to PostgreSQL wait as a greenlet does, before anything connects."""
-    patch_psycopg()
 
 
 def post_worker_init(worker: Any) -> None:

@@ -1,6 +1,6 @@
 """The web processes' composition root: `gunicorn wsgi:app`."""
 
-from app.db.engine import BUSY_TIMEOUT_WEB, Database
+from app.db.engine import PATIENCE_WEB, Database
 from app.live.hub import Hub
 from app.live.publisher import Publisher
 from app.settings import load_settings
@@ -8,7 +8,7 @@ from app.web import create_app
 from app.web.queue import web_bell
 
 _settings = load_settings()
-_db = Database(_settings.database_url, busy_timeout=BUSY_TIMEOUT_WEB)
+_db = Database(_settings.database_url, patience=lambda: PATIENCE_WEB)
 _hub = Hub(_db, _settings.redis_url)
 _hub.start()
 

@@ -66,6 +66,12 @@ class Unavailable(ErrandError):
     reason = "unavailable"
 
 
+class Locked(Unavailable):
+    """Somebody else is writing to this row right now; try again shortly."""
+
+    reason = "locked"
+
+
 class LeaseLost(ErrandError):
     """This Attempt no longer owns its Task; its write was refused."""
 

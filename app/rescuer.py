@@ -1,7 +1,9 @@
 """The observer: rings again for queued Tasks nobody was told of, and takes Tasks whose Lease ran out."""
 
+import itertools
 import threading
 import time
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -14,7 +16,7 @@ from app.db.engine import Connection, Database
 from app.dispatch import RUNS, Bell
 from app.domain.lease import LeaseWatch
 from app.domain.task import Task, TaskId
-from app.errors import Unavailable
+from app.errors import Locked, Unavailable
 from app.live.publisher import Publisher
 from app.settings import Settings
 
@@ -46,8 +48,8 @@ class Rescuer:
         self._slow = settings.lease_seconds * SLOW
         self._lock = threading.Lock()
 
-    def sweep(self, *, act: bool = True) -> None:
-        """Look once, and act on what is seen; raises Unavailable while the database is away.
+    def sweep(self, *, act: Callable[[], bool] = lambda: True) -> None:
+        """Look once and, where it is ours to `act`, act on it; raises Unavailable while the database is away.
 
         Who only looks can take over from one moment to the next: it knows already how old each Lease is.
         """
@@ -56,8 +58,9 @@ class Rescuer:
                 asked = time.monotonic()
                 running = self._db.read(leases.running)
                 self._check_prompt(asked)
+                ours = act()
                 expired = self._watch.observe(running, now=time.monotonic())
-                if act:
+                if ours:
                     self._take(expired)
                     self._ring_forgotten()
             except Unavailable:
@@ -67,7 +70,13 @@ class Rescuer:
 
     def _take(self, expired: list[tuple[str, int, int]]) -> None:
         for task_id, attempt, counter in expired:
-            task = self._rescued(TaskId(task_id), attempt, counter)
+            try:
+                task = self._rescued(TaskId(task_id), attempt, counter)
+            except Locked as error:
+                # Its owner may be the one who writes. The others' rows are free.
+                log.warning("not_rescued", task_id=task_id, error=error.message)
+                self._watch.forget(task_id)
+                continue
             if task is not None:
                 log.warning("task_rescued", task_id=task_id, attempt=attempt, state=task.state)
                 self._publisher.publish_task(task)
@@ -88,31 +97,46 @@ class Rescuer:
             raise Unavailable(f"The database took {waited:.1f} s to answer.")
 
     def _ring_forgotten(self) -> None:
-        queued = self._queue_length()
-        if queued is None:
+        messages = self._messages()
+        if messages is None:
             return
         now = utcnow()
-        before = now - (LONG_QUEUE_AFTER if queued else EMPTY_QUEUE_AFTER)
+        before = now - (LONG_QUEUE_AFTER if messages else EMPTY_QUEUE_AFTER)
         if self._lost_at is not None:
             before = max(before, self._lost_at)
         forgotten = self._db.read(doorbells.unrung, now=now, rung_before=before, limit=AT_ONCE)
-        rung = []
-        for task_id in forgotten:
-            if not self._bell.ring(task_id):
-                break
-            rung.append(task_id)
+        if any(told for _, told in forgotten) and self._lost_at is None and self._all_in_queue(messages, now):
+            forgotten = [(task_id, told) for task_id, told in forgotten if not told]
+        self._ring([task_id for task_id, _ in forgotten], now)
+
+    def _all_in_queue(self, messages: int, now: datetime) -> bool:
+        """Whether there is a message for every Task that waits: one more would only make the queue longer."""
+        return messages > 0 and messages >= self._db.read(doorbells.count_due, now)
+
+    def _ring(self, task_ids: Sequence[TaskId], now: datetime) -> None:
+        rung = list(itertools.takewhile(self._bell.ring, task_ids))
         if rung:
             self._db.write(doorbells.mark_rung, rung, now)
             log.info("rung_again", tasks=len(rung))
-        if len(rung) == len(forgotten) < AT_ONCE:
-            self._lost_at = None
+        if self._lost_at is not None and len(rung) == len(task_ids) < AT_ONCE:
+            self._remember()
 
-    def _queue_length(self) -> int | None:
+    def _messages(self) -> int | None:
+        """Return how many messages wait, None while Redis is away; notice where it lost them."""
         try:
-            if self._redis.set(MEMORY, 1, nx=True):
+            if not self._redis.exists(MEMORY) and self._lost_at is None:
                 # An empty queue would tell the same, but not once a part of it was rung for again.
                 self._lost_at = utcnow()
             return int(self._redis.llen(RUNS))
         except RedisError as error:
             log.warning("redis_away", error=str(error))
             return None
+
+    def _remember(self) -> None:
+        """Only once all were rung for: should we die before, whoever comes next finds it undone."""
+        try:
+            self._redis.set(MEMORY, 1)
+        except RedisError as error:
+            log.warning("redis_away", error=str(error))
+        else:
+            self._lost_at = None

@@ -15,13 +15,27 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     SecretStr,
+    ValidationError,
     field_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.errors import Invalid
+
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 _DRIVERS = {"postgres": "postgresql+psycopg2", "postgresql": "postgresql+psycopg2"}
+
+
+class InvalidSetting(Invalid):
+    """A setting is not valid."""
+
+    reason = "invalid_setting"
+
+    def __init__(self, name: str, problem: str) -> None:
+        problem = problem.removeprefix("Value error, ")
+        super().__init__(f"The setting {name} is not valid: {problem}. Correct it, or unset it.")
+        self.name = name
 
 
 class Settings(BaseSettings):
@@ -67,6 +81,14 @@ class Settings(BaseSettings):
     def _absolute(cls, path: Path) -> Path:
         return path.expanduser().absolute()
 
+    @field_validator("database_url_given")
+    @classmethod
+    def _known_database(cls, url: str | None) -> str | None:
+        scheme, found, _ = (url or "sqlite://").partition("://")
+        if not found or scheme not in {"sqlite", *_DRIVERS, *_DRIVERS.values()}:
+            raise ValueError("it begins with postgres:// or sqlite:///")
+        return url
+
     @property
     def database_url(self) -> str:
         """The database as SQLAlchemy wants it; SQLite in the data dir by default."""
@@ -106,8 +128,12 @@ def _kept_secret(path: Path) -> str:
 
 
 def load_settings() -> Settings:
-    """Read the environment; raises pydantic.ValidationError that names what is wrong."""
-    return Settings()
+    """Read the environment; raises InvalidSetting."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise InvalidSetting(".".join(map(str, problem["loc"])), problem["msg"]) from error
 
 
 def hand_down(values: Mapping[str, str]) -> None:

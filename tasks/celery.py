@@ -1,13 +1,15 @@
 """The Celery app, composed: what a worker process builds when it starts and takes down when it stops."""
 
+import os
 import signal
+import threading
 import time
 import warnings
 from types import FrameType
 from typing import Any
 
 import structlog
-from celery import Celery, signals
+from celery import Celery, bootsteps, signals
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from kombu.transport import TRANSPORT_ALIASES
 
@@ -69,18 +71,42 @@ def _built(hostname: str, queues: set[str]) -> Machinery:
         time.sleep(DATABASE_PAUSE)
 
 
-@signals.worker_ready.connect
-def _start(**_: Any) -> None:
-    machinery().start()
-    # On SIGQUIT Celery waits for its threads before it tells anybody, and they wait for their CLIs.
-    celerys = signal.getsignal(signal.SIGQUIT)
+class StartMachinery(bootsteps.StartStopStep):
+    """Begins to keep and to watch before the first look for Redis, whose loss is what there is to make good.
 
-    def quit_in_order(number: int, frame: FrameType | None) -> None:
-        machinery().hurry()
-        if callable(celerys):
-            celerys(number, frame)
+    `worker_ready` would come after it; a thread that is there before Beat is forked would be forked with it.
+    """
 
-    signal.signal(signal.SIGQUIT, quit_in_order)
+    requires = ("celery.worker.components:Beat",)
+
+    def start(self, _worker: Any) -> None:
+        """Called once; the Consumer, which connects, is the last step."""
+        machinery().start()
+        # On SIGQUIT Celery waits for its threads before it tells anybody, and they wait for their CLIs.
+        celerys = signal.getsignal(signal.SIGQUIT)
+
+        def quit_in_order(number: int, frame: FrameType | None) -> None:
+            machinery().hurry()
+            if callable(celerys):
+                celerys(number, frame)
+
+        signal.signal(signal.SIGQUIT, quit_in_order)
+
+
+app.steps["worker"].add(StartMachinery)
+
+
+@signals.beat_embedded_init.connect
+def _end_with_control(**_: Any) -> None:
+    """Beat is a process of its own, which a SIGKILL of control would leave behind, beating for nobody."""
+    control = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == control:
+            time.sleep(1)
+        os._exit(0)
+
+    threading.Thread(target=watch, name="control-watch", daemon=True).start()
 
 
 @signals.worker_shutting_down.connect

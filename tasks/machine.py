@@ -13,7 +13,7 @@ import app
 from app.agents import Agents
 from app.clock import utcnow
 from app.db import machines, migrate
-from app.db.engine import Database
+from app.db.engine import PATIENCE, Database
 from app.dispatch import RUNS, CeleryBell
 from app.domain.machine import Machine, Role
 from app.errors import Unavailable
@@ -29,6 +29,8 @@ from tasks.observer import Observer
 
 log = structlog.get_logger()
 
+#: Seconds a worker that has to go still waits for the database.
+LAST_PATIENCE = 1.0
 #: Seconds a hurried shutdown waits for the rows.
 HURRY = KILL_AFTER + 2
 
@@ -42,14 +44,16 @@ class Machinery:
         self.settings = settings
         self._role = Role.WORKER if RUNS in queues else Role.CONTROL
         self._asked_to_stop: float | None = None
-        self.db = Database(settings.database_url, pool_size=settings.concurrency + 4)
+        self.db = Database(settings.database_url, pool_size=settings.concurrency + 4, patience=self._patience)
         self.db.read(migrate.check)
         self.publisher = Publisher(settings.redis_url)
         self.bell = CeleryBell(celery)
         environ = for_clis()
         self._clis = Clis(environ)
         self._machine = self._described(hostname)
-        self._keeper = LeaseKeeper(self.db, lease_seconds=settings.lease_seconds, beat=self._report)
+        self._keeper = LeaseKeeper(
+            self.db, lease_seconds=settings.lease_seconds, beat=self._report, grace=self._grace
+        )
         self.runner = Runner(
             settings,
             db=self.db,
@@ -58,7 +62,6 @@ class Machinery:
             clis=self._clis,
             machine=self._machine.name,
             environ=environ,
-            grace=self._grace,
         )
         rescuer = Rescuer(self.db, self.bell, self.publisher, settings)
         self._observer = Observer(rescuer, self.db, self._role)
@@ -109,6 +112,10 @@ class Machinery:
         self.db.close()
         log.info("machine_stopped")
 
+    def _patience(self) -> float:
+        # After the grace there is none for a database either: what is not written, a rescue makes good.
+        return PATIENCE if self._asked_to_stop is None or self._grace() > 0 else LAST_PATIENCE
+
     def _grace(self) -> float:
         # SIGTERM goes out early enough that SIGKILL, where it is needed, and the rows fall into the grace.
         patience = max(0.0, self.settings.shutdown_grace - KILL_AFTER - 1)
@@ -124,7 +131,7 @@ class Machinery:
             name=f"{hostname} ({socket.gethostname()}:{os.getpid()})"[:200],
             role=self._role,
             version=app.__version__,
-            capacity=self.settings.concurrency,
+            capacity=self.settings.concurrency if worker else 0,
             clis=self._clis.report(self._wanted()) if worker else {},
             started_at=now,
             seen_at=now,
@@ -135,5 +142,6 @@ class Machinery:
         return {agent.cli for agent in agents.values()}
 
     def _report(self, running: int) -> None:
-        self._machine = self._machine.model_copy(update={"seen_at": utcnow(), "running": running})
+        told = {"running": running, "sweeps": self._observer.sweeps}
+        self._machine = self._machine.model_copy(update=told)
         self.db.write(machines.report, self._machine)

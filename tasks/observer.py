@@ -1,11 +1,13 @@
 """The thread that watches over Leases and doorbells: in control always, in a worker while control is away."""
 
 import threading
+import time
 
 import structlog
 
 from app.db import machines
 from app.db.engine import Database
+from app.domain.lease import LeaseWatch
 from app.domain.machine import Role
 from app.errors import Unavailable
 from app.rescuer import Rescuer
@@ -19,10 +21,16 @@ EVERY = 5.0
 class Observer:
     """A thread rather than a job: it must not need the Redis whose loss it makes good."""
 
-    def __init__(self, rescuer: Rescuer, db: Database, role: Role) -> None:
+    def __init__(
+        self, rescuer: Rescuer, db: Database, role: Role, *, absent_after: float = machines.ALIVE_WITHIN
+    ) -> None:
         self._rescuer = rescuer
         self._db = db
         self._role = role
+        #: Control is judged as a Lease is: by a counter that grows, on our own clock.
+        self._control = LeaseWatch(absent_after)
+        #: How many sweeps succeeded.
+        self.sweeps = 0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="observer", daemon=True)
 
@@ -33,12 +41,14 @@ class Observer:
     def close(self) -> None:
         """Stop watching."""
         self._ended.set()
-        self._thread.join(timeout=5)
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
 
     def _watch(self) -> None:
         while True:
             try:
-                self._rescuer.sweep(act=self._on_duty())
+                self._rescuer.sweep(act=self._on_duty)
+                self.sweeps += 1
             except Unavailable as error:
                 log.warning("sweep_failed", error=error.message)
             except Exception:
@@ -47,4 +57,7 @@ class Observer:
                 return
 
     def _on_duty(self) -> bool:
-        return self._role is Role.CONTROL or not self._db.read(machines.alive, role=Role.CONTROL)
+        if self._role is Role.CONTROL:
+            return True
+        sweeps = [(machine, 0, count) for machine, count in self._db.read(machines.sweeps)]
+        return len(self._control.observe(sweeps, now=time.monotonic())) == len(sweeps)

@@ -20,3 +20,9 @@ def wait_until(
             what = message or getattr(condition, "__name__", repr(condition))
             raise AssertionError(f"not within {timeout} s: {what} (last value {value!r})")
         time.sleep(interval)
+
+
+def pass_by(seconds: float) -> None:
+    """Let that much time go by on the clock that counts: where time itself is what is tested."""
+    until = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() > until, seconds + 5)

@@ -5,20 +5,8 @@ import ipaddress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import ValidationError
-
 from app.errors import Invalid
 from app.settings import PROJECT_ROOT, Settings, load_settings
-
-
-class InvalidSetting(Invalid):
-    """A setting is not valid."""
-
-    reason = "invalid_setting"
-
-    def __init__(self, name: str, problem: str) -> None:
-        super().__init__(f"The setting {name} is not valid: {problem}. Correct it, or unset it.")
-        self.name = name
 
 
 @dataclass(frozen=True)
@@ -40,11 +28,7 @@ class Server:
 def read_settings() -> Settings:
     """Read the settings as bin/up does, wherever we are; raises InvalidSetting."""
     with contextlib.chdir(PROJECT_ROOT):
-        try:
-            return load_settings()
-        except ValidationError as error:
-            problem = error.errors()[0]
-            raise InvalidSetting(".".join(map(str, problem["loc"])), problem["msg"]) from error
+        return load_settings()
 
 
 def find_server(settings: Settings, *, url: str | None = None) -> Server:

@@ -3,26 +3,27 @@
 import sqlite3
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from contextlib import contextmanager
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import NullPool
 
-from app.errors import Unavailable
+from app.db import postgres, sqlite
+from app.errors import Locked, Unavailable
 
 #: For those who compose verbs: a Connection is handed on, never used.
-__all__ = ["Connection", "Database"]
+__all__ = ["PATIENCE", "PATIENCE_WEB", "Connection", "Database"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Seconds a SQLite writer waits for the others; a worker has time, a person has less.
-BUSY_TIMEOUT = 30
-BUSY_TIMEOUT_WEB = 10
+#: Seconds a transaction may wait for its turn, and a statement for its answer; a person has less patience.
+PATIENCE = 15.0
+PATIENCE_WEB = 8.0
 
 
 class Database:
@@ -32,52 +33,76 @@ class Database:
     may not have been committed: verbs that matter are written so that they can be asked again.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 10, busy_timeout: float = BUSY_TIMEOUT) -> None:
+    def __init__(
+        self, url: str, *, pool_size: int = 10, patience: Callable[[], float] = lambda: PATIENCE
+    ) -> None:
         self.url = url
         self.sqlite = url.startswith("sqlite")
-        # SQLite has one writer. Threads of one process queue here, fairly, rather than in SQLite's
-        # busy handler, which sleeps and lets latecomers overtake.
+        self._patience = patience
         self._offload = _gevent_threadpool() if self.sqlite else None
         self.engine = (
-            _sqlite_engine(url, busy_timeout, pooled=self._offload is None)
+            sqlite.make_engine(url, pooled=self._offload is None)
             if self.sqlite
-            else _postgres_engine(url, pool_size)
+            else postgres.make_engine(url, pool_size=pool_size, patience=patience)
         )
-        queue = self.sqlite and self._offload is None
-        self._writers: AbstractContextManager[Any] = threading.Lock() if queue else nullcontext()
+        self._connected = False
+        # SQLite has one writer. Those of one process queue here rather than in SQLite's busy handler, which
+        # sleeps and lets latecomers overtake, and where under gevent they would take up all of its threads.
+        self._writing = threading.Lock()
 
     def read(self, verb: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what `verb` reads, all of it from one snapshot."""
-        return self._run(self._reading, verb, args, kwargs)
+        return self._run(lambda c: verb(c, *args, **kwargs))
 
     def write(self, verb: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Commit what `verb` wrote and return its value; an exception rolls back."""
-        return self._run(self._writing, verb, args, kwargs)
+        began = time.monotonic()
+        options = {sqlite.WRITES: True, sqlite.UNTIL: lambda: began + self._patience()}
+
+        def work(c: Connection) -> T:
+            with c.execution_options(**options).begin():
+                return verb(c, *args, **kwargs)
+
+        if not self.sqlite:
+            return self._run(work)
+        with self._turn():
+            return self._run(work)
 
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
 
-    def _run(self, transaction: Callable[[], Any], verb: Callable[..., T], args: Any, kwargs: Any) -> T:
-        def work() -> T:
-            with _translated(), transaction() as connection:
-                return verb(connection, *args, **kwargs)
+    def _run(self, work: Callable[[Connection], T]) -> T:
+        def connected() -> T:
+            with _translated(), self.engine.connect() as connection:
+                return work(connection)
 
-        return work() if self._offload is None else self._offload(work)
+        if self._offload is None:
+            return connected()
+        self._connect_once()
+        return self._offload(connected)
+
+    def _connect_once(self) -> None:
+        """Make the engine's first connection in this thread, before any in gevent's.
+
+        SQLAlchemy guards it with a lock, and a lock that gevent has patched is none between native threads:
+        one that waits for it may never be woken.
+        """
+        if not self._connected:
+            with _translated():
+                self.engine.connect().close()
+            self._connected = True
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with self.engine.connect() as connection:
-            yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with (
-            self._writers,
-            self.engine.connect() as connection,
-            connection.execution_options(errand_write=True).begin(),
-        ):
-            yield connection
+    def _turn(self) -> Iterator[None]:
+        if not self._writing.acquire(timeout=min(self._patience(), threading.TIMEOUT_MAX)):
+            raise Unavailable(
+                "The database is busy with what others write. Try again shortly.", retry_after=5
+            )
+        try:
+            yield
+        finally:
+            self._writing.release()
 
 
 @contextmanager
@@ -85,56 +110,19 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (OperationalError, PoolTimeout, sqlite3.OperationalError) as error:
+        if getattr(getattr(error, "orig", None), "pgcode", None) == postgres.ROW_LOCKED:
+            raise Locked(retry_after=5) from error
         raise Unavailable(
             f"The database cannot be used right now ({_first_line(error)}). Try again shortly.", retry_after=5
         ) from error
     except DBAPIError as error:
-        if not error.connection_invalidated:
+        if not error.connection_invalidated and getattr(error.orig, "pgcode", None) != postgres.READ_ONLY:
             raise
         raise Unavailable(retry_after=5) from error
 
 
 def _first_line(error: BaseException) -> str:
     return str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-
-
-def _sqlite_engine(url: str, busy_timeout: float, *, pooled: bool) -> Engine:
-    # The last connection to close checkpoints and syncs the WAL, 10 ms: a worker keeps its own open. Between
-    # gevent's threads a pool's locks are worth less than the 0.1 ms that a new connection costs.
-    pool: dict[str, Any] = {"pool_size": 20, "max_overflow": -1} if pooled else {"poolclass": NullPool}
-    engine = create_engine(url, connect_args={"timeout": busy_timeout}, **pool)
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # BEGIN is ours: the driver's own is neither IMMEDIATE nor before reads
-    cursor = connection.cursor()
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        "foreign_keys=ON",
-        "journal_size_limit=67108864",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    writing = connection.get_execution_options().get("errand_write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
-
-
-def _postgres_engine(url: str, pool_size: int) -> Engine:
-    return create_engine(
-        url,
-        pool_size=pool_size,
-        max_overflow=pool_size,
-        pool_timeout=5,
-        pool_pre_ping=True,
-        connect_args={"connect_timeout": 5, "options": "-c statement_timeout=30000 -c lock_timeout=10000"},
-    )
 
 
 def _gevent_threadpool() -> Callable[[Callable[[], T]], T] | None:

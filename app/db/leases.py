@@ -4,7 +4,9 @@ from sqlalchemy import Connection, select, update
 
 from app.clock import utcnow
 from app.db import events
+from app.db.postgres import wait_for_rows
 from app.db.rows import attempts, tasks
+from app.db.runs import ROW_PATIENCE
 from app.db.tasks import get
 from app.domain.reason import Reason, sentence
 from app.domain.task import AttemptState, Task, TaskId, TaskState
@@ -20,7 +22,9 @@ def rescue(c: Connection, task_id: TaskId, *, attempt: int, counter: int) -> Tas
     """Take a Task from an Attempt whose Lease ran out; None where it was renewed or ended meanwhile.
 
     It goes back to the queue, or ends as cancelled (if that was asked for) or failed (no try left).
+    Raises Locked where somebody else has the row for longer than `ROW_PATIENCE`.
     """
+    wait_for_rows(c, ROW_PATIENCE)
     fence = (tasks.c.attempt == attempt, tasks.c.lease == counter, tasks.c.state == TaskState.RUNNING)
     row = c.execute(
         update(tasks)

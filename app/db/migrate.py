@@ -1,5 +1,8 @@
 """Bring a database to this version's schema, under a lock, and tell when it does not fit."""
 
+import math
+import sys
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -9,7 +12,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from app.db.engine import Database
-from app.errors import SchemaMismatch
+from app.errors import ErrandError, SchemaMismatch
+from app.settings import load_settings
 
 _SCRIPTS = Path(__file__).resolve().parent.parent.parent / "migrations"
 #: Any constant: two releases that migrate at once wait for each other.
@@ -18,7 +22,8 @@ _LOCK = 0x455252414E44
 
 def upgrade(url: str) -> None:
     """Run the missing migrations; raises SchemaMismatch for a database of a newer Errand."""
-    database = Database(url)
+    # Tables may be large: nobody waits for a migration but whoever started it.
+    database = Database(url, patience=lambda: math.inf)
     try:
         database.write(_upgrade)
     finally:
@@ -47,21 +52,48 @@ def downgrade(c: Connection, revision: str) -> None:
 
 def state(c: Connection) -> str:
     """Return "current", "older" (empty included) or "newer"."""
-    scripts = ScriptDirectory(str(_SCRIPTS))
+    ours, known = _revisions()
     heads = set(MigrationContext.configure(c).get_current_heads())
-    if heads == set(scripts.get_heads()):
+    if heads == ours:
         return "current"
-    known = {script.revision for script in scripts.walk_revisions()}
     return "older" if heads <= known else "newer"
+
+
+@cache
+def _revisions() -> tuple[set[str], set[str]]:
+    """Return the heads of this version's migrations, and all of them."""
+    scripts = ScriptDirectory(str(_SCRIPTS))
+    return set(scripts.get_heads()), {script.revision for script in scripts.walk_revisions()}
 
 
 def check(c: Connection) -> None:
     """Raise SchemaMismatch, with what to do, unless the schema is this version's."""
-    found = state(c)
+    _refuse_unfit(state(c))
+
+
+def _refuse_unfit(found: str) -> None:
     if found == "newer":
         raise SchemaMismatch(_NEWER)
     if found == "older":
         raise SchemaMismatch("The database's schema is not up to date. Run `python -m app.db.migrate`.")
+
+
+class Schema:
+    """Whether the schema can be used by this process, which is asked again and again."""
+
+    def __init__(self) -> None:
+        self._fitted = False
+
+    def check(self, c: Connection) -> None:
+        """Raise SchemaMismatch unless the schema is this version's, or was when this process began.
+
+        A deploy migrates before the old processes are gone, and migrations are safe under running code.
+        """
+        found = state(c)
+        if found == "newer" and self._fitted:
+            return
+        _refuse_unfit(found)
+        self._fitted = True
 
 
 def _config(c: Connection) -> Config:
@@ -71,7 +103,13 @@ def _config(c: Connection) -> Config:
     return config
 
 
-if __name__ == "__main__":
-    from app.settings import load_settings
+def main() -> None:
+    """Migrate the database of the settings; exit with a sentence where that cannot be done."""
+    try:
+        upgrade(load_settings().database_url)
+    except ErrandError as error:
+        sys.exit(error.message)
 
-    upgrade(load_settings().database_url)
+
+if __name__ == "__main__":
+    main()

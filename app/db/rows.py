@@ -95,6 +95,8 @@ tasks = Table(
     Column("cancel_requested", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("session_id", "position"),
     Index("ix_tasks_created", "created_at", "id"),
+    # Whether an earlier Task of the Session waits or runs, however many it has.
+    Index("ix_tasks_session_state", "session_id", "state", "position"),
     Index("ix_tasks_state_created", "state", "created_at", "id"),
     # The last word on "one at a time per Session": two racing claims cannot both commit.
     Index(
@@ -117,6 +119,8 @@ attempts = Table(
     Column("machine", String(200), nullable=False),
     Column("started_at", Utc, nullable=False),
     Column("finished_at", Utc),
+    Column("renewals", Integer, nullable=False, server_default="0", comment="of its Lease"),
+    Column("renewed_at", Utc, comment="the last of them, for people: no Lease is judged by it"),
     Column("exit_code", Integer),
     Column("cost_usd", Usd, nullable=False, server_default="0"),
     *_tokens(),
@@ -166,6 +170,10 @@ machines = Table(
     Column("clis", JSON, nullable=False),
     Column("started_at", Utc, nullable=False),
     Column("seen_at", Utc, nullable=False),
+    Column(
+        "sweeps", BigInteger, nullable=False, server_default="0", comment="looks at all Leases that succeeded"
+    ),
+    Column("swept_at", Utc, comment="when `sweeps` was last seen to grow, by the database's clock"),
     Column("stopped_at", Utc, comment="it said goodbye"),
     Index(None, "role", "seen_at"),
 )
@@ -175,6 +183,6 @@ idempotency_keys = Table(
     metadata,
     Column("key", String(255), primary_key=True),
     Column("fingerprint", String(64), nullable=False, comment="sha256 of the request it came with"),
-    Column("task_id", _ID, ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False),
+    Column("task_id", _ID, ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("created_at", Utc, nullable=False),
 )

@@ -27,12 +27,16 @@ from sqlalchemy.exc import IntegrityError
 
 from app.clock import utcnow
 from app.db import events
+from app.db.postgres import wait_for_rows
 from app.db.rows import attempts, sessions, tasks
 from app.db.tasks import TOKENS, due, get
 from app.db.types import Usd
 from app.domain.reason import Reason, sentence
 from app.domain.task import FINAL, UNCOUNTED, AttemptState, SessionId, Task, TaskId, TaskState, Tokens
 from app.errors import LeaseLost
+
+#: Seconds one who looks after many Tasks waits for the row of one.
+ROW_PATIENCE = 2.0
 
 
 @dataclass(frozen=True)
@@ -119,23 +123,24 @@ def claim(c: Connection, task_id: TaskId, *, machine: str) -> Claim | None:
     )
 
 
-def renew(c: Connection, held: Sequence[tuple[TaskId, int]]) -> dict[tuple[TaskId, int], bool]:
-    """Raise the Lease counter of each (Task, Attempt) still ours; return those -> cancel asked for.
+def renew(c: Connection, task_id: TaskId, attempt: int) -> bool | None:
+    """Raise the Lease counter if the Attempt is still ours; return whether a cancel was asked for.
 
-    An Attempt that is missing from the answer is no longer ours; its Task may be, under a later one.
+    None: it is no longer ours; its Task may be, under a later one. Raises Locked after `ROW_PATIENCE`.
     """
-    answer: dict[tuple[TaskId, int], bool] = {}
-    # In one order, so that two writers of several rows never wait for each other.
-    for task_id, attempt in sorted(held):
-        row = c.execute(
-            update(tasks)
-            .where(tasks.c.id == task_id, tasks.c.attempt == attempt, tasks.c.state == TaskState.RUNNING)
-            .values(lease=tasks.c.lease + 1)
-            .returning(tasks.c.cancel_requested)
-        ).first()
-        if row is not None:
-            answer[task_id, attempt] = bool(row.cancel_requested)
-    return answer
+    wait_for_rows(c, ROW_PATIENCE)
+    row = c.execute(
+        update(tasks)
+        .where(tasks.c.id == task_id, tasks.c.attempt == attempt, tasks.c.state == TaskState.RUNNING)
+        .values(lease=tasks.c.lease + 1)
+        .returning(tasks.c.cancel_requested)
+    ).first()
+    if row is None:
+        return None
+    renewed = {"renewals": attempts.c.renewals + 1, "renewed_at": utcnow()}
+    one = (attempts.c.task_id == task_id, attempts.c.number == attempt)
+    c.execute(update(attempts).where(*one).values(**renewed))
+    return bool(row.cancel_requested)
 
 
 def cancel_asked(c: Connection, task_ids: Sequence[TaskId]) -> set[TaskId]:

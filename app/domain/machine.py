@@ -38,8 +38,8 @@ class MachineConfig(Model):
     id: Line
     name: Line
     role: Role = Role.WORKER
-    #: CLIs it runs at once.
-    capacity: int = Field(gt=0, le=10_000)
+    #: CLIs it runs at once; control runs none.
+    capacity: int = Field(ge=0, le=10_000)
     #: By the CLI's name.
     clis: dict[Line, FoundCli] = Field(default_factory=dict)
     #: Errand's own version there.
@@ -53,6 +53,9 @@ class Machine(MachineConfig):
     running: int = Field(0, ge=0)
     started_at: AwareDatetime
     seen_at: AwareDatetime
+    #: Looks at all Leases that it could finish, since its start, and when it last reported a new one.
+    sweeps: int = Field(0, ge=0)
+    swept_at: AwareDatetime | None = None
     #: Set when it said goodbye; a Machine that died only stops being seen.
     stopped_at: AwareDatetime | None = None
 

@@ -102,6 +102,9 @@ class Attempt(Model):
     exit_code: int | None = None
     cost_usd: Decimal = Decimal(0)
     tokens: Tokens = Tokens()
+    #: How often its Lease was renewed, and when last.
+    renewals: int = Field(0, ge=0)
+    renewed_at: AwareDatetime | None = None
 
 
 class Task(Model):

@@ -26,6 +26,7 @@ def attempt_json(attempt: Attempt) -> dict[str, Any]:
         "exit_code": attempt.exit_code,
         "cost_usd": float(attempt.cost_usd),
         "tokens": attempt.tokens.model_dump(),
+        "lease": {"renewals": attempt.renewals, "renewed_at": _time(attempt.renewed_at)},
     }
 
 

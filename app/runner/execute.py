@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -62,7 +62,6 @@ class Runner:
         clis: Clis,
         machine: str,
         environ: Mapping[str, str],
-        grace: Callable[[], float],
     ) -> None:
         self._settings = settings
         self._db = db
@@ -71,8 +70,6 @@ class Runner:
         self._clis = clis
         self._machine = machine
         self._environ = environ
-        #: Seconds a run may still go on, once the worker shuts down.
-        self._grace = grace
         self._agents = Agents(settings.agents_dir)
 
     def run(self, task_id: TaskId) -> Finished | None:
@@ -165,7 +162,6 @@ class Runner:
                 transcript=transcript,
                 held=held,
                 limits=self._limits(run.agent),
-                grace=self._grace,
                 began=remember,
             ).follow()
 

@@ -44,7 +44,6 @@ class Follower:
         transcript: Transcript,
         held: Held,
         limits: Limits,
-        grace: Callable[[], float],
         began: Callable[[], None],
     ) -> None:
         self._process = process
@@ -52,8 +51,6 @@ class Follower:
         self._transcript = transcript
         self._held = held
         self._limits = limits
-        #: Seconds a run may still go on once the worker shuts down.
-        self._grace = grace
         #: Called once, when the CLI has printed something.
         self._began = began
         self._started = self._heard = self._now()
@@ -96,7 +93,7 @@ class Follower:
         idle = self._heard + self._limits.idle_timeout - now
         patience = 1.0 if self._held.frozen else min(wall, idle, 60.0)
         if self._held.stop is Stop.INTERRUPTED:
-            patience = min(patience, self._grace())
+            patience = min(patience, self._held.grace())
         return max(0.0, patience)
 
     def _take(self, timeout: float, *, keep: bool = True) -> None:
@@ -128,7 +125,7 @@ class Follower:
             return None
         if self._held.stop is Stop.CANCELLED:
             return Cut(Reason.CANCELLED)
-        if self._held.stop is not None and self._grace() <= 0:
+        if self._held.stop is not None and self._held.grace() <= 0:
             return Cut(Reason.INTERRUPTED)
         return None if self._held.frozen else self._limit_reached(self._now())
 

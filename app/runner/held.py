@@ -12,7 +12,7 @@ import structlog
 from app.db import runs
 from app.db.engine import Database
 from app.domain.task import TaskId
-from app.errors import LeaseLost, Unavailable
+from app.errors import LeaseLost, Locked, Unavailable
 
 log = structlog.get_logger()
 
@@ -52,15 +52,27 @@ _WEIGHT = {Stop.INTERRUPTED: 0, Stop.CANCELLED: 1, Stop.LOST: 2}
 class Held:
     """One claimed Task while this worker runs it; the keeper says `stop`, the run listens."""
 
-    def __init__(self, task_id: TaskId, attempt: int, *, asked: float, patience: float) -> None:
+    def __init__(
+        self,
+        task_id: TaskId,
+        attempt: int,
+        *,
+        asked: float,
+        patience: float,
+        grace: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         self.task_id = task_id
         self.attempt = attempt
         #: What was asked last of what weighs most: a shutdown gives way to a cancel, both to a lost Lease.
         self.stop: Stop | None = None
         #: The worker shuts down, whatever else was asked.
         self.closing = False
+        #: Somebody else was writing to its row when its Lease was to be renewed.
+        self.locked = False
         #: Seconds its tree was frozen for want of a renewal; no fault of the CLI's.
         self.frozen_for = 0.0
+        #: Seconds a run may still go on, once the worker shuts down.
+        self.grace = grace
         self._patience = patience
         self._renewed_at = asked
         self._tree: Tree | None = None
@@ -123,6 +135,11 @@ class Held:
                 self._tree.renew(self._until)
 
     @property
+    def out_of_time(self) -> bool:
+        """Whether the worker shuts down and its grace is over."""
+        return self.closing and self.grace() <= 0
+
+    @property
     def frozen(self) -> bool:
         """Whether the tree stands still because the Lease was not renewed."""
         return self._overdue() > 0
@@ -138,13 +155,21 @@ class Held:
 class LeaseKeeper:
     """Renews the Leases of everything held, in one thread, and hears what others ask of it."""
 
-    def __init__(self, db: Database, *, lease_seconds: float, beat: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        db: Database,
+        *,
+        lease_seconds: float,
+        beat: Callable[[int], None],
+        grace: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         self._db = db
         #: Seconds without a renewal after which a tree freezes.
         self.patience = lease_seconds * FREEZE_AT
         self._lease = lease_seconds
         #: Also in the thread: reports the Machine, given how many Tasks it runs.
         self._beat = beat
+        self._grace = grace
         #: A worker that lost a Task may claim it again before the first run of it has ended.
         self._held: dict[tuple[TaskId, int], Held] = {}
         self._lock = threading.Lock()
@@ -159,12 +184,13 @@ class LeaseKeeper:
     def close(self) -> None:
         """Stop keeping, after everything held has ended."""
         self._ended.set()
-        self._thread.join(timeout=5)
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
 
     @contextmanager
     def hold(self, task_id: TaskId, attempt: int, *, asked: float) -> Iterator[Held]:
         """Keep the Lease of this Attempt, whose claim was asked for then, meanwhile."""
-        held = Held(task_id, attempt, asked=asked, patience=self.patience)
+        held = Held(task_id, attempt, asked=asked, patience=self.patience, grace=self._grace)
         with self._lock:
             self._held[task_id, attempt] = held
             if self.closing:
@@ -209,20 +235,23 @@ class LeaseKeeper:
             return list(self._held.values())
 
     def _renew(self) -> None:
-        held = self._current()
-        if not held:
-            return
-        asked = time.monotonic()
-        answer = self._db.write(runs.renew, [(h.task_id, h.attempt) for h in held])
-        for h in held:
-            cancelled = answer.get((h.task_id, h.attempt))
+        # Who was locked last time comes last: one row that somebody holds must not cost the others theirs.
+        for h in sorted(self._current(), key=lambda h: h.locked):
+            asked = time.monotonic()
+            try:
+                cancelled = self._db.write(runs.renew, h.task_id, h.attempt)
+            except Locked as error:
+                h.locked = True
+                log.warning("lease_not_renewed", task_id=h.task_id, error=error.message)
+                continue
+            h.locked = False
             if cancelled is None:
                 # It may simply have ended between our list and the UPDATE; then nobody listens any more.
                 h.ask(Stop.LOST)
-            else:
-                h.renewed(asked)
-                if cancelled:
-                    h.ask(Stop.CANCELLED)
+                continue
+            h.renewed(asked)
+            if cancelled:
+                h.ask(Stop.CANCELLED)
 
     def _poll(self) -> None:
         held = [h for h in self._current() if h.stop in {None, Stop.INTERRUPTED}]

@@ -1,5 +1,6 @@
 """What one Attempt prints, numbered, stored under the fence, and only then published."""
 
+import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -20,6 +21,8 @@ T = TypeVar("T")
 
 #: Seconds between two tries while the database is away; the pipe holds the CLI meanwhile.
 PATIENCE = (0.1, 0.3, 1.0, 2.0)
+#: Seconds a worker whose grace is over tries; then a rescue gives the Task back in its place.
+LAST_TRIES = 2.0
 
 
 class Transcript:
@@ -61,11 +64,13 @@ class Transcript:
 def patiently(held: Held, write: Callable[[], T]) -> T:
     """Ask until the database answers; raises LeaseLost once this Attempt is no longer ours to write for."""
     tries = 0
+    began = time.monotonic()
     while True:
         try:
             return write()
         except Unavailable as error:
-            if held.stop is Stop.LOST or (held.closing and tries > len(PATIENCE)):
+            late = time.monotonic() - began > LAST_TRIES
+            if held.stop is Stop.LOST or (held.out_of_time and late):
                 raise LeaseLost from error
             log.warning("database_away", task_id=held.task_id, error=error.message)
             held.pause(PATIENCE[min(tries, len(PATIENCE) - 1)])

@@ -3,8 +3,9 @@
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
-from app.db import machines, migrate
+from app.db import machines
 from app.db.engine import Connection
+from app.db.migrate import Schema
 from app.domain.machine import Role
 from app.errors import Unavailable
 from app.web.openapi import Answer, problems
@@ -24,7 +25,7 @@ def healthz() -> Answer:
 def readyz() -> Answer:
     """Say whether the database can be used (503 if not), and which of the other parts are missing."""
     try:
-        roles = services().db.read(_roles)
+        roles = services().db.read(_roles, services().schema)
     except Unavailable as error:
         # Its own message may name the database's host, which is nobody's business before a sign-in.
         raise Unavailable(retry_after=error.retry_after) from error
@@ -33,6 +34,8 @@ def readyz() -> Answer:
     return {"degraded": degraded}
 
 
-def _roles(c: Connection) -> set[Role]:
-    migrate.check(c)
-    return {machine.role for machine in machines.alive(c)}
+def _roles(c: Connection, schema: Schema) -> set[Role]:
+    """Return who is there, control only where it also does its work."""
+    schema.check(c)
+    workers = {Role.WORKER} if machines.alive(c, role=Role.WORKER) else set()
+    return workers | ({Role.CONTROL} if machines.watching(c) else set())

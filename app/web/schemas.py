@@ -102,6 +102,13 @@ class TokensOut(BaseModel):
     cache_write: int
 
 
+class LeaseOut(BaseModel):
+    """How an attempt's worker showed that it was there."""
+
+    renewals: int
+    renewed_at: AwareDatetime | None
+
+
 class AttemptOut(BaseModel):
     """One run of a task on one machine."""
 
@@ -115,6 +122,7 @@ class AttemptOut(BaseModel):
     exit_code: int | None
     cost_usd: float
     tokens: TokensOut
+    lease: LeaseOut
 
 
 class TaskOut(BaseModel):
@@ -323,6 +331,7 @@ class MachineCounts(BaseModel):
     capacity: int
     running: int
     control: int
+    watching: bool = Field(description="Whether a control process watches over leases and doorbells.")
 
 
 UpOrDown = Literal["up", "down"]

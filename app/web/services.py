@@ -1,12 +1,13 @@
 """What every view works with, put together once per process."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
 from flask import current_app
 
 from app.agents import Agents
 from app.db.engine import Database
+from app.db.migrate import Schema
 from app.dispatch import Bell
 from app.domain.task import Task
 from app.settings import Settings
@@ -32,6 +33,7 @@ class Services:
     publisher: Publisher
     agents: Agents
     queue: Queue
+    schema: Schema = field(default_factory=Schema)
 
 
 def services() -> Services:

@@ -42,6 +42,11 @@ def _wrong(status: dict[str, Any]) -> list[str]:
             "No control process is alive: workers stand in for rescues, but nothing is purged. "
             "Start exactly one (the Procfile's control line)."
         )
+    elif not status["machines"]["watching"]:
+        found.append(
+            "The control process is alive but does not watch over tasks; workers stand in for it. "
+            "Its log says why (sweep_failed)."
+        )
     return found
 
 
@@ -59,5 +64,6 @@ def _stored(c: Connection) -> dict[str, Any]:
             "capacity": sum(worker.capacity for worker in workers),
             "running": sum(worker.running for worker in workers),
             "control": len(machines.alive(c, role=Role.CONTROL)),
+            "watching": machines.watching(c),
         },
     }

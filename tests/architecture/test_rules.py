@@ -68,7 +68,7 @@ def test_channel_names_are_built_in_one_place() -> None:
 
 
 def test_engines_are_made_in_one_place() -> None:
-    """Every connection has the pragmas, the time-outs and the threads that app/db/engine.py gives it."""
+    """Every connection has the pragmas and the time-outs that go with its kind of database."""
     makers = {
         path
         for path, tree in python(*_OURS, "migrations").items()
@@ -77,7 +77,7 @@ def test_engines_are_made_in_one_place() -> None:
         or any(uses(tree, "psycopg2", {"connect"}))
     }
 
-    assert makers == {"app/db/engine.py"}
+    assert makers == {"app/db/postgres.py", "app/db/sqlite.py"}
 
 
 def test_no_log_call_names_a_keyword_event() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import for_clis, load_settings
+from app.settings import InvalidSetting, for_clis, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -62,5 +62,15 @@ def test_a_key_for_a_cli_may_stand_in_dotenv(monkeypatch: pytest.MonkeyPatch, el
 def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """The variable and what is wrong with it, before anything starts."""
     monkeypatch.setenv("ERRAND_CONCURRENCY", "many")
-    with pytest.raises(ValueError, match="ERRAND_CONCURRENCY"):
+    with pytest.raises(InvalidSetting, match=r"ERRAND_CONCURRENCY is not valid: .* unset it"):
+        load_settings()
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://h/d", "postgresql+asyncpg://h/d", "://"])
+def test_a_database_nobody_knows_is_named_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    """With what to write instead."""
+    monkeypatch.setenv("DATABASE_URL", url)
+    with pytest.raises(InvalidSetting, match="DATABASE_URL is not valid: it begins with postgres://"):
         load_settings()

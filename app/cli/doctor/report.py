@@ -12,9 +12,9 @@ from app.cli.doctor import agents, machine, service, stores
 from app.cli.doctor.finding import Finding, Level, right, wrong
 from app.cli.errors import COMPLETED, FAILED
 from app.cli.sanitise import one_line
-from app.cli.server import InvalidSetting, Server, find_server, read_settings
+from app.cli.server import Server, find_server, read_settings
 from app.errors import Invalid
-from app.settings import Settings, inherited
+from app.settings import InvalidSetting, Settings, inherited
 
 _STYLES: dict[Level, str] = {"ok": "green", "wrong": "bold red", "note": "yellow"}
 _WIDTH = 1000

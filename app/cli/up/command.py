@@ -12,8 +12,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from app import settings as environment
 from app.cli.up import services
 from app.cli.up.ground import DataDir, claim_port
@@ -40,8 +38,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with DataDir(settings.data_dir) as data_dir:
             port = claim_port(settings.port if options.port is None else options.port)
             return Up(_settings(options, port=port), data_dir, show=not options.no_browser).run()
-    except ValidationError as error:
-        return _refuse(_first_problem(error))
     except ErrandError as error:
         return _refuse(error.message)
     except OSError as error:
@@ -201,11 +197,6 @@ def _settings(options: argparse.Namespace, *, port: int | None = None) -> Settin
         started = datetime.now(UTC).isoformat()
         environment.hand_down({"PORT": str(port), "ERRAND_UP_STARTED": started})
     return load_settings()
-
-
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    return f"The setting {'.'.join(map(str, problem['loc']))} is not valid: {problem['msg']}."
 
 
 def _refuse(sentence: str) -> int:

@@ -4,7 +4,7 @@ import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -22,6 +22,11 @@ from app.errors import Conflict, LeaseLost, NotFound
 Make = Callable[..., Task]
 
 SUCCESS = Ending(TaskState.COMPLETED, AttemptState.SUCCEEDED, result="ok", cost_usd=Decimal("0.1"))
+
+
+def unrung(db: Database, now: datetime, rung_before: datetime) -> list[TaskId]:
+    """Return whom an observer would ring for."""
+    return [task_id for task_id, _ in db.read(doorbells.unrung, now=now, rung_before=rung_before, limit=9)]
 
 
 def test_a_session_runs_its_tasks_in_order_one_at_a_time(db: Database, new_task: Make) -> None:
@@ -158,7 +163,7 @@ def test_a_stale_attempt_can_write_nothing(db: Database, claimed: Claim) -> None
         db.write(events.append, batch)
     with pytest.raises(LeaseLost):
         db.write(runs.finish, task.id, 1, SUCCESS)
-    assert db.write(runs.renew, [(task.id, 1), (task.id, 2)]) == {(task.id, 2): False}
+    assert [db.write(runs.renew, task.id, number) for number in (1, 2)] == [None, False]
     states = [attempt.state for attempt in db.read(tasks.attempts_of, task.id)]
     assert states == [AttemptState.LOST, AttemptState.RUNNING]
 
@@ -183,7 +188,7 @@ def test_cancel_is_idempotent_and_final(db: Database, new_task: Make, claimed: C
     assert db.write(runs.claim, queued.id, machine="m") is None
 
     assert db.write(tasks.cancel, claimed.task.id).state is TaskState.RUNNING
-    assert db.write(runs.renew, [(claimed.task.id, 1)]) == {(claimed.task.id, 1): True}
+    assert db.write(runs.renew, claimed.task.id, 1) is True
     assert db.read(runs.cancel_asked, [claimed.task.id, queued.id]) == {claimed.task.id}
     db.write(runs.finish, claimed.task.id, 1, SUCCESS)
     with pytest.raises(Conflict, match="completed already") as refusal:
@@ -221,9 +226,9 @@ def test_not_before_holds_a_task_back(db: Database, claimed: Claim) -> None:
     task = db.write(runs.finish, claimed.task.id, 1, waiting)
     assert (task.state, task.failures, task.finished_at) == (TaskState.QUEUED, 1, None)
     assert db.write(runs.claim, task.id, machine="m") is None
-    assert db.read(doorbells.unrung, now=now, rung_before=now, limit=9) == []
+    assert unrung(db, now, now) == []
     later = now + timedelta(hours=2)
-    assert db.read(doorbells.unrung, now=later, rung_before=now, limit=9) == [task.id]
+    assert unrung(db, later, now) == [task.id]
 
 
 def test_an_interrupted_attempt_does_not_count(db: Database, claimed: Claim) -> None:
@@ -238,11 +243,11 @@ def test_only_tasks_nobody_was_told_of_are_rung(db: Database, new_task: Make) ->
     first, other = new_task(), new_task()
     new_task(first.session_id)
     now = utcnow()
-    assert db.read(doorbells.unrung, now=now, rung_before=now, limit=9) == [first.id, other.id]
+    assert unrung(db, now, now) == [first.id, other.id]
     db.write(doorbells.mark_rung, [first.id], now)
-    assert db.read(doorbells.unrung, now=now, rung_before=now, limit=9) == [other.id]
+    assert unrung(db, now, now) == [other.id]
     db.write(doorbells.unmark, first.id)
-    assert db.read(doorbells.unrung, now=now, rung_before=now, limit=9) == [first.id, other.id]
+    assert unrung(db, now, now) == [first.id, other.id]
 
 
 def test_pages_follow_each_other_without_hole_or_double(db: Database, new_task: Make) -> None:

@@ -71,8 +71,9 @@ class Plant:
     def _worker(self, name: str, module: str, *options: str, **env: str) -> CeleryTestWorker:
         quiet = ("-P", "threads", "-E", "--without-gossip", "--without-mingle")
         handle = self.start(name, "-A", module, "worker", "-n", f"{name}@%h", *options, *quiet, **env)
-        node = CeleryTestWorker(WorkerContainer(handle), app=self.celery)
-        node.assert_log_exists("machine_ready", timeout=30)
+        container = WorkerContainer(handle)
+        node = CeleryTestWorker(container, app=self.celery)
+        node.assert_log_exists(container.ready_prompt, timeout=30)
         return node
 
     # Tasks
@@ -118,7 +119,8 @@ class Plant:
     def untold(self) -> list[TaskId]:
         """Return the Tasks that are due and that nobody was ever told of."""
         long_ago = datetime.min.replace(tzinfo=UTC)
-        return self.db.read(doorbells.unrung, now=utcnow(), rung_before=long_ago, limit=1000)
+        found = self.db.read(doorbells.unrung, now=utcnow(), rung_before=long_ago, limit=1000)
+        return [task_id for task_id, _ in found]
 
     # Redis
 

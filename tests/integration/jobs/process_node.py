@@ -1,6 +1,7 @@
 """pytest-celery's nodes over plain processes: what it asks of a Docker container, answered by a process."""
 
 import signal
+import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -91,7 +92,7 @@ class WorkerContainer(CeleryWorkerContainer):  # type: ignore[misc] # pytest-cel
     @property
     def ready_prompt(self) -> str:
         """What its log says when it consumes."""
-        return "machine_ready"
+        return f"@{socket.gethostname()} ready."
 
     def teardown(self) -> None:
         """Stop it."""

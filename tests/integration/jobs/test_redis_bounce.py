@@ -11,7 +11,7 @@ from pytest_celery import CeleryTestWorker
 
 from app.domain.task import Task
 from tasks.transport import RECONNECT_EVERY, Connection
-from tests.integration.jobs.plant import Plant
+from tests.integration.jobs.plant import Plant, sender
 from tests.services import RedisServer
 from tests.waiting import wait_until
 
@@ -42,12 +42,40 @@ def _kill_clients(server: RedisServer) -> None:
         client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
 
 
+def _full_for(seconds: float) -> Callable[[RedisServer], None]:
+    """Every write is refused, as with maxmemory and noeviction, or on a server that became a replica."""
+
+    def bounce(server: RedisServer) -> None:
+        with redis.Redis.from_url(server.url) as client:
+            client.config_set("maxmemory-policy", "noeviction")
+            # A message that is read is written down as unacked: that is where it hurts.
+            message = _any_message(server)
+            with client.pipeline(transaction=True) as at_once:
+                at_once.lpush("runs", message).config_set("maxmemory", "1").execute()
+            _away(seconds)
+            client.config_set("maxmemory", "0")
+
+    return bounce
+
+
+def _read_only_for(seconds: float) -> Callable[[RedisServer], None]:
+    def bounce(server: RedisServer) -> None:
+        with redis.Redis.from_url(server.url) as client:
+            client.execute_command("REPLICAOF", "127.0.0.1", "1")
+            _away(seconds)
+            client.execute_command("REPLICAOF", "NO", "ONE")
+
+    return bounce
+
+
 BOUNCES = {
     "a blink": _stop_for(0.05),
     "half a second": _stop_for(0.5),
     "two seconds": _stop_for(2),
     "a hang": _hang_for(2),
     "all connections cut": _kill_clients,
+    "no memory left": _full_for(2),
+    "read-only": _read_only_for(2),
 }
 
 
@@ -110,6 +138,14 @@ def _waiting_for(plant: Plant, go: Path) -> Task:
     task = plant.ask({"say": "here"}, {"wait_for": str(go)})
     wait_until(lambda: plant.now(task).last_seq > 1, 20, message="its CLI runs")
     return task
+
+
+def _any_message(server: RedisServer) -> bytes:
+    celery = sender(server.url)
+    celery.send_task("tasks.run", args=["no task at all"], queue="elsewhere")
+    celery.close()
+    with redis.Redis.from_url(server.url) as client:
+        return client.rpop("elsewhere") or b""
 
 
 def _away(seconds: float) -> None:

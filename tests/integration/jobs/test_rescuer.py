@@ -4,10 +4,12 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
+from sqlalchemy import update
 
-from app.db import leases, runs, tasks
+from app.db import leases, rows, runs, tasks
 from app.db.engine import Database
 from app.db.tasks import NewTask
 from app.domain.task import Task, TaskId, TaskState
@@ -16,7 +18,7 @@ from app.live.publisher import Publisher
 from app.rescuer import Rescuer
 from app.runner.held import LeaseKeeper
 from app.settings import Settings
-from tests.waiting import wait_until
+from tests.waiting import pass_by, wait_until
 
 LEASE = 1.0
 
@@ -63,12 +65,6 @@ def taken_and_claimed_again(db: Database, task_id: TaskId) -> int:
     return again.attempt
 
 
-def pass_by(seconds: float) -> None:
-    """Let that much time go by on the clock that counts."""
-    until = time.monotonic() + seconds
-    wait_until(lambda: time.monotonic() > until, seconds + 5)
-
-
 def test_a_lease_that_ran_out_is_taken(db: Database, rescuer: Rescuer) -> None:
     """Two looks, more than a Lease apart, at one counter."""
     task = claimed(db)
@@ -112,3 +108,25 @@ def test_a_lost_attempt_does_not_live_on_the_renewals_of_the_next(db: Database) 
             assert keeper.running == 2
     assert keeper.running == 0
     keeper.close()
+
+
+def test_a_row_that_somebody_holds_costs_no_other_lease(postgres_url: str) -> None:
+    """The keeper renews the rest, again and again, and that one too once it is free."""
+    db = Database(postgres_url)
+    held = sorted(claimed(db).id for _ in range(3))
+    keeper = LeaseKeeper(db, lease_seconds=3, beat=lambda _: None)
+
+    def renewals(task_id: TaskId) -> int:
+        return db.read(tasks.attempts_of, task_id)[0].renewals
+
+    with ExitStack() as stack:
+        for task_id in held:
+            stack.enter_context(keeper.hold(task_id, 1, asked=time.monotonic()))
+        with db.engine.connect() as stuck, stuck.begin():
+            stuck.execute(update(rows.tasks).where(rows.tasks.c.id == held[0]).values(detail="half"))
+            keeper.start()
+            wait_until(lambda: min(map(renewals, held[1:])) >= 2, 15, message="the others are renewed")
+            assert renewals(held[0]) == 0
+        wait_until(lambda: renewals(held[0]) > 0, 10, message="it is renewed as well")
+    keeper.close()
+    db.close()

@@ -35,7 +35,12 @@ class Bench:
         self.agent("brain", AGENT)
         known = {"data_dir": data, "agents_dir": self.agents, "lease_seconds": 30, **settings}
         self.settings = Settings().model_copy(update=known)
-        self.keeper = LeaseKeeper(db, lease_seconds=self.settings.lease_seconds, beat=lambda _: None)
+        self.keeper = LeaseKeeper(
+            db,
+            lease_seconds=self.settings.lease_seconds,
+            beat=lambda _: None,
+            grace=lambda: self.grace,
+        )
         self.publisher = Publisher(redis_url)
         self.runner = self._runner()
         self.keeper.start()
@@ -57,7 +62,6 @@ class Bench:
             clis=Clis(environ),
             machine="bench",
             environ=environ,
-            grace=lambda: self.grace,
         )
 
     def agent(self, name: str, toml: str) -> None:

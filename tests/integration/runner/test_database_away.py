@@ -97,7 +97,7 @@ def test_a_tree_whose_lease_runs_dry_stands_still_and_goes_on(
 
 def test_somebody_else_locks_sqlite(sqlite_url: str, redis_url: str, tmp_path: Path) -> None:
     """Longer than a writer waits for the lock: the run waits with its output, and nothing is missing."""
-    db = Database(sqlite_url, busy_timeout=0.5)
+    db = Database(sqlite_url, patience=lambda: 0.5)
     bench = Bench(db, redis_url, tmp_path, ScriptedCli(tmp_path / "bin"))
     go = tmp_path / "go"
     task = bench.queue(script({"say": "begun"}, {"wait_for": str(go)}, *STEPS))

@@ -1,44 +1,56 @@
-"""The composition root under the real server: gevent, patched, with its Redis hanging."""
+"""The composition root under the real server: gevent, patched, while what it works with hangs."""
 
 import http.client
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from websocket import create_connection
 
+from app.db import migrate
+from app.db.engine import PATIENCE_WEB
 from tests.integration.web.conftest import BEARER, TOKEN
-from tests.services import free_port
+from tests.services import PostgresServer, free_port
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
+Serve = Callable[[str, str], int]
+
+
 @pytest.fixture
-def port(sqlite_url: str, hanging_redis: str, tmp_path: Path) -> Iterator[int]:
-    """The port of a web process whose Redis accepts and never answers."""
-    number = free_port()
-    ours = {
-        "DATABASE_URL": sqlite_url,
-        "REDIS_URL": hanging_redis,
-        "ERRAND_ADMIN_TOKEN": TOKEN,
-        "ERRAND_DATA_DIR": str(tmp_path),
-    }
-    command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{number}", "wsgi:app"]
-    with subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, **ours}, stdout=subprocess.DEVNULL
-    ) as process:
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Start a web process on a database and a Redis; return its port. It has to end in order."""
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start(database_url: str, redis_url: str) -> int:
+        number = free_port()
+        ours = {
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "ERRAND_ADMIN_TOKEN": TOKEN,
+            "ERRAND_DATA_DIR": str(tmp_path),
+        }
+        command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{number}", "wsgi:app"]
+        environment = {**os.environ, **ours}
+        processes.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL))
         wait_until(lambda: answers(number), 20, message="gunicorn answers")
-        yield number
+        return number
+
+    yield start
+    for process in processes:
         process.terminate()
-        process.wait(20)
-    assert process.returncode == 0
+        assert process.wait(20) == 0
 
 
 def ask(port: int, method: str, path: str, body: Any = None, **more: Any) -> tuple[int, dict[str, Any]]:
@@ -59,8 +71,9 @@ def answers(port: int) -> bool:
         return False
 
 
-def test_the_web_process_works_while_redis_hangs(port: int) -> None:
+def test_the_web_process_works_while_redis_hangs(serve: Serve, sqlite_url: str, hanging_redis: str) -> None:
     """Tasks are accepted within a second; they can be read, watched and stopped; bodies have an end."""
+    port = serve(sqlite_url, hanging_redis)
     started = time.monotonic()
     status, accepted = ask(port, "POST", "/api/chat", json.dumps({"message": "x", "agent": "demo"}))
     assert (status, accepted["state"]) == (202, "queued")
@@ -77,3 +90,52 @@ def test_the_web_process_works_while_redis_hangs(port: int) -> None:
     pieces = (large[at : at + 65_536] for at in range(0, len(large), 65_536))
     assert ask(port, "POST", "/api/chat", pieces, encode_chunked=True)[0] == 413
     assert ask(port, "GET", "/readyz") == (200, {"degraded": ["redis", "worker", "control"]})
+
+
+def test_a_postgres_that_hangs_is_a_503_until_it_goes_on(
+    serve: Serve, own_postgres: PostgresServer, redis_url: str
+) -> None:
+    """DB-02, as a frozen host: every call has an answer in seconds, and none needs a restart afterwards."""
+    migrate.upgrade(own_postgres.url())
+    port = serve(own_postgres.url(), redis_url)
+    assert ask(port, "GET", "/api/tasks")[0] == 200
+    calls = [("GET", "/readyz"), ("GET", "/api/tasks"), ("POST", "/api/chat")] * 10
+
+    own_postgres.pause()
+    began = time.monotonic()
+    with ThreadPoolExecutor(len(calls)) as crowd:
+        found = list(crowd.map(lambda call: _call(port, *call), calls))
+    took = time.monotonic() - began
+    alive = ask(port, "GET", "/healthz")[0]
+    own_postgres.resume()
+
+    assert {(status, answer["reason"]) for status, answer in found} == {(503, "unavailable")}
+    assert took < 3 * PATIENCE_WEB
+    assert alive == 200
+    wait_until(lambda: _call(port, "POST", "/api/chat")[0] == 202, 15, message="it takes tasks again")
+
+
+def test_a_locked_sqlite_stops_writers_only(serve: Serve, sqlite_url: str, redis_url: str) -> None:
+    """DB-01, longer than anybody waits: writers are told to come back, and reading goes on meanwhile."""
+    port = serve(sqlite_url, redis_url)
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor(25) as crowd:
+            writers = [crowd.submit(_call, port, "POST", "/api/chat") for _ in range(25)]
+            slowest = max(_seconds(port, path) for path in ("/readyz", "/api/tasks", "/api/status") * 3)
+            answered = [writer.result() for writer in writers]
+        other.execute("ROLLBACK")
+
+    assert slowest < 2
+    assert {(status, answer["reason"]) for status, answer in answered} == {(503, "unavailable")}
+    assert _call(port, "POST", "/api/chat")[0] == 202
+
+
+def _call(port: int, method: str, path: str) -> tuple[int, dict[str, Any]]:
+    return ask(port, method, path, json.dumps({"message": "x"}) if method == "POST" else None)
+
+
+def _seconds(port: int, path: str) -> float:
+    began = time.monotonic()
+    assert ask(port, "GET", path)[0] == 200
+    return time.monotonic() - began

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import text, update
 
 from app.clock import utcnow
-from app.db import machines, migrate
+from app.db import machines, migrate, rows
 from app.db.engine import Database
 from app.domain.machine import FoundCli, Machine, Role
 from app.web.schemas import AgentList, MachineList, StatusOut
@@ -29,9 +30,14 @@ def machine(db: Database, *, role: Role = Role.WORKER, seen_ago: float = 0) -> N
         clis=clis,
         version="",
         started_at=now,
-        seen_at=now - timedelta(seconds=seen_ago),
+        seen_at=now,
     )
     db.write(machines.report, report)
+    if seen_ago:
+        then = {"seen_at": now - timedelta(seconds=seen_ago), "swept_at": now - timedelta(seconds=seen_ago)}
+        db.write(
+            lambda c: c.execute(update(rows.machines).where(rows.machines.c.id == report.id).values(then))
+        )
 
 
 def test_health_needs_nobody(make_app: AppMaker) -> None:
@@ -81,6 +87,46 @@ def test_not_ready_while_the_schema_is_not_ours(
     assert after.status_code == 200
 
 
+def test_a_deploy_does_not_make_old_processes_unready(client: FlaskClient, database: Database) -> None:
+    """The schema of the next version is safe under this one's code, as long as it was running before."""
+    assert client.get("/readyz").status_code == 200
+
+    database.write(lambda c: c.execute(text("UPDATE alembic_version SET version_num = 'from-the-future'")))
+
+    assert client.get("/readyz").status_code == 200
+
+
+def test_a_process_that_comes_after_a_deploy_is_not_ready(
+    make_app: AppMaker, sqlite: Database, redis_url: str
+) -> None:
+    """It never saw a schema that was its own."""
+    sqlite.write(lambda c: c.execute(text("UPDATE alembic_version SET version_num = 'from-the-future'")))
+    answer = make_app(sqlite, redis_url).test_client().get("/readyz")
+    assert (answer.status_code, answer.get_json()["reason"]) == (503, "schema_mismatch")
+
+
+def test_control_that_does_not_watch_is_named(client: FlaskClient, database: Database) -> None:
+    """Its heartbeat alone is not its work."""
+    machine(database)
+    machine(database, role=Role.CONTROL)
+    assert client.get("/readyz").get_json() == {"degraded": []}
+    long_ago = {"swept_at": utcnow() - timedelta(minutes=5)}
+    database.write(lambda c: c.execute(update(rows.machines).values(long_ago)))
+
+    assert client.get("/readyz").get_json() == {"degraded": ["control"]}
+    status = client.get("/api/status").get_json()
+    assert (status["machines"]["control"], status["machines"]["watching"]) == (1, False)
+    assert "does not watch over tasks" in status["problems"][0]
+
+
+def test_a_machine_from_the_future_is_not_alive(client: FlaskClient, database: Database) -> None:
+    """A clock that was turned back must not keep the dead alive until it has caught up."""
+    machine(database)
+    ahead = {"seen_at": utcnow() + timedelta(hours=2)}
+    database.write(lambda c: c.execute(update(rows.machines).values(ahead)))
+    assert "worker" in client.get("/readyz").get_json()["degraded"]
+
+
 def test_a_database_that_is_away_is_a_503_until_it_is_back(
     make_app: AppMaker, own_postgres: PostgresServer, redis_url: str
 ) -> None:
@@ -119,7 +165,13 @@ def test_status_counts(client: FlaskClient, database: Database) -> None:
     StatusOut.model_validate(status)
     assert status["tasks"] == {"queued": 1, "running": 0, "completed": 0, "failed": 0, "cancelled": 0}
     assert status["queue_length"] == 1
-    assert status["machines"] == {"alive": 1, "capacity": 4, "running": 1, "control": 1}
+    assert status["machines"] == {
+        "alive": 1,
+        "capacity": 4,
+        "running": 1,
+        "control": 1,
+        "watching": True,
+    }
     assert (status["redis"], status["database"], status["problems"]) == ("up", "up", [])
 
 

@@ -49,7 +49,6 @@ def test_it_comes_back_from_json_as_it_was() -> None:
 @pytest.mark.parametrize(
     "given",
     [
-        {"capacity": 0},
         {"capacity": -1},
         {"running": -1},
         {"role": "boss"},
