@@ -26,6 +26,7 @@ from app.runner.follow import KILL_AFTER
 from app.runner.held import LeaseKeeper
 from app.settings import Settings, for_clis
 from tasks.observer import Observer
+from tasks.strays import Strays
 
 log = structlog.get_logger()
 
@@ -65,6 +66,7 @@ class Machinery:
         )
         rescuer = Rescuer(self.db, self.bell, self.publisher, settings)
         self._observer = Observer(rescuer, self.db, self._role)
+        self._strays = Strays(self.db, settings.data_dir, days=settings.retention_days)
 
     @property
     def closing(self) -> bool:
@@ -84,6 +86,7 @@ class Machinery:
         # After the first report: two at once would both insert the Machine's row.
         self._keeper.start()
         self._observer.start()
+        self._strays.start()
         log.info("machine_ready", role=self._role, machine=self._machine.id)
 
     def interrupt(self) -> None:
@@ -103,6 +106,7 @@ class Machinery:
 
     def close(self) -> None:
         """Say goodbye."""
+        self._strays.close()
         self._observer.close()
         self._keeper.close()
         try:

@@ -6,7 +6,7 @@ import structlog
 
 from app.clock import utcnow
 from app.errors import Unavailable
-from app.runner.purge import purge as purge_old
+from app.runner import purge as room
 from tasks.celery import app, machinery
 
 log = structlog.get_logger()
@@ -16,13 +16,13 @@ log = structlog.get_logger()
 def purge() -> None:
     """Delete what is older than ERRAND_RETENTION_DAYS; a database that is away is tried again in an hour."""
     worker = machinery()
-    if not worker.settings.retention_days:
-        return
-    before = utcnow() - timedelta(days=worker.settings.retention_days)
+    days, gone = worker.settings.retention_days, 0
     try:
-        gone = purge_old(worker.db, worker.settings.data_dir, before=before)
+        room.purge_traces(worker.db)
+        if days:
+            before = utcnow() - timedelta(days=days)
+            gone = room.purge(worker.db, worker.settings.data_dir, before=before)
     except Unavailable as error:
         log.warning("purge_failed", error=error.message)
-        return
     if gone:
         log.info("purged", sessions=gone)

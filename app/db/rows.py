@@ -46,6 +46,13 @@ sessions = Table(
     Column("updated_at", Utc, nullable=False, comment="when a Task was last added or finished"),
     Column("cost_usd", Usd, nullable=False, server_default="0", comment="sum over its Tasks"),
     Column("tasks_made", Integer, nullable=False, server_default="0", comment="the newest Task's position"),
+    Column(
+        "going",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="being deleted: nothing is added any more",
+    ),
     Column("cli", String(64), comment="whose cli_session_id it is"),
     Column("cli_session_id", String(128), comment="what --resume takes; NULL before the first run"),
     Column(

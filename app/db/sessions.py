@@ -14,7 +14,7 @@ _FIELDS = ("id", "title", "agent", "created_at", "updated_at", "cost_usd", "cli_
 
 def get(c: Connection, session_id: SessionId) -> Session:
     """Return the Session with the ids of its Tasks; raises NotFound."""
-    row = c.execute(select(sessions).where(sessions.c.id == session_id)).first()
+    row = c.execute(select(sessions).where(sessions.c.id == session_id, ~sessions.c.going)).first()
     if row is None:
         raise NotFound(f"There is no session {session_id}.")
     ids = c.execute(
@@ -25,7 +25,12 @@ def get(c: Connection, session_id: SessionId) -> Session:
 
 def page(c: Connection, *, limit: int = 50, before: tuple[datetime, str] | None = None) -> list[Session]:
     """Return up to `limit` Sessions, last used first, without the ids of their Tasks."""
-    query = select(sessions).order_by(sessions.c.updated_at.desc(), sessions.c.id.desc()).limit(limit)
+    query = (
+        select(sessions)
+        .where(~sessions.c.going)
+        .order_by(sessions.c.updated_at.desc(), sessions.c.id.desc())
+        .limit(limit)
+    )
     if before is not None:
         at, session_id = before
         query = query.where(

@@ -147,7 +147,7 @@ def _place(c: Connection, new: NewTask, now: datetime) -> tuple[SessionId, int]:
         return session_id, 1
     made = c.execute(
         update(sessions)
-        .where(sessions.c.id == new.session_id)
+        .where(sessions.c.id == new.session_id, ~sessions.c.going)
         .values(tasks_made=sessions.c.tasks_made + 1, updated_at=now)
         .returning(sessions.c.tasks_made)
     ).scalar()
@@ -235,7 +235,9 @@ def retry(c: Connection, task_id: TaskId) -> Task:
     events.append_status(c, task_id, TaskState.QUEUED, "Asked to run again.", now)
     mine = select(tasks.c.session_id).where(tasks.c.id == task_id).scalar_subquery()
     # As every end of a Task does: whichever of two comes second sees the other, and rings for who is next.
-    c.execute(update(sessions).where(sessions.c.id == mine).values(updated_at=now))
+    used = update(sessions).where(sessions.c.id == mine, ~sessions.c.going).values(updated_at=now)
+    if not c.execute(used).rowcount:
+        raise NotFound(f"There is no task {task_id} any more.")
     return get(c, task_id)
 
 

@@ -1,10 +1,13 @@
 """Retention: old conversations go, with their output and their workspaces."""
 
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
+from math import inf
 from pathlib import Path
 
 import structlog
 
+from app.clock import utcnow
 from app.db import retention
 from app.db.engine import Database
 from app.errors import ErrandError
@@ -12,6 +15,8 @@ from app.runner.workspace import remove
 
 log = structlog.get_logger()
 
+#: A request sent again after this long is another one; a worker that was gone for so long has another name.
+TRACES_KEPT = timedelta(days=7)
 #: Directories asked about in one query.
 _AT_ONCE = 500
 
@@ -19,25 +24,45 @@ _AT_ONCE = 500
 def purge(db: Database, data_dir: Path, *, before: datetime) -> int:
     """Delete all that nobody used since `before`; return how many Sessions that were."""
     gone = 0
-    while old := db.read(retention.old_sessions, before):
+    while old := db.write(retention.take_old, before):
         for session_id in old:
             while db.write(retention.delete_some, session_id):
                 pass
             _remove(data_dir, session_id)
             gone += 1
-    db.write(retention.delete_traces, before)
+    while gone and db.write(retention.give_back):
+        pass
     return gone
 
 
-def remove_strays(db: Database, data_dir: Path) -> int:
-    """Remove directories of Sessions that were deleted elsewhere: each worker host has a disk of its own."""
+def purge_traces(db: Database) -> None:
+    """Forget what serves nobody after a while: Idempotency-Keys, and Machines that are gone."""
+    db.write(retention.delete_traces, utcnow() - TRACES_KEPT)
+
+
+def remove_strays(db: Database, data_dir: Path, *, before: datetime) -> int:
+    """Remove what no Session in the database has, and nobody used since `before`; return how many.
+
+    Each worker host has a disk of its own, and Sessions are deleted elsewhere. The age is asked for because
+    a data dir may be looked at with another database than usual.
+    """
     folder = data_dir / "sessions"
     names = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
+    names = [name for name in names if _used(folder / name) < before.timestamp()]
     gone = 0
     for start in range(0, len(names), _AT_ONCE):
         for name in db.read(retention.unknown, names[start : start + _AT_ONCE]):
             gone += _remove(data_dir, name)
     return gone
+
+
+def _used(session: Path) -> float:
+    """Return when its directories were last written to; each run writes to all of them."""
+    times = []
+    for directory in (session, *(session / name for name in ("home", "workspace", "tmp"))):
+        with suppress(OSError):
+            times.append(directory.lstat().st_mtime)
+    return max(times, default=inf)
 
 
 def _remove(data_dir: Path, session_id: str) -> bool:
