@@ -34,6 +34,8 @@ worker_connections = 10_000  # viewers of one process; each costs 40 kB
 # Live sockets are closed by _close_live_sockets; what remains are requests, which are short.
 graceful_timeout = 10
 timeout = 60
+# A viewer of a long conversation names what it has of each task, a few bytes each.
+limit_request_line = 8190
 # The master has nothing to be told that signals can't tell it, and no socket to leave behind.
 control_socket_disable = True
 loglevel = "warning"  # "Listening at ..." without the token is not the URL to open

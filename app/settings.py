@@ -58,9 +58,9 @@ class Settings(BaseSettings):
     proxy_hops: NonNegativeInt = Field(0, validation_alias="ERRAND_PROXY_HOPS")
     #: CLIs at once per worker.
     concurrency: PositiveInt = Field(4, validation_alias="ERRAND_CONCURRENCY")
-    #: Seconds one Attempt may take, and may stay silent.
+    #: Seconds one Attempt may take, and may stay silent: more than the ten minutes a CLI gives one command.
     task_timeout: PositiveFloat = Field(3600, validation_alias="ERRAND_TASK_TIMEOUT")
-    idle_timeout: PositiveFloat = Field(600, validation_alias="ERRAND_IDLE_TIMEOUT")
+    idle_timeout: PositiveFloat = Field(900, validation_alias="ERRAND_IDLE_TIMEOUT")
     max_attempts: PositiveInt = Field(3, validation_alias="ERRAND_MAX_ATTEMPTS")
     lease_seconds: PositiveFloat = Field(30, validation_alias="ERRAND_LEASE_SECONDS")
     #: Seconds running CLIs get to finish by themselves when the worker is asked to stop.

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 import time
 import uuid
 from collections.abc import Set as AbstractSet
@@ -15,7 +16,7 @@ from app.clock import utcnow
 from app.db import machines, migrate
 from app.db.engine import PATIENCE, Database
 from app.dispatch import RUNS, CeleryBell
-from app.domain.machine import Machine, Role
+from app.domain.machine import FoundCli, Machine, Role
 from app.errors import Unavailable
 from app.live.publisher import Publisher
 from app.process import installation, sweep
@@ -30,6 +31,8 @@ from tasks.strays import Strays
 
 log = structlog.get_logger()
 
+#: Seconds the first report waits for what the CLIs say of themselves; later ones have it.
+FIRST_LOOK = 1.0
 #: Seconds a worker that has to go still waits for the database.
 LAST_PATIENCE = 1.0
 #: Seconds a hurried shutdown waits for the rows.
@@ -52,6 +55,9 @@ class Machinery:
         environ = for_clis()
         self._clis = Clis(environ)
         self._machine = self._described(hostname)
+        self._found: dict[str, FoundCli] = {}
+        # Beside everything else: a program that is slow to tell its version must not hold up a worker.
+        self._looking = threading.Thread(target=self._look_for_clis, name="clis", daemon=True)
         self._keeper = LeaseKeeper(
             self.db, lease_seconds=settings.lease_seconds, beat=self._report, grace=self._grace
         )
@@ -79,6 +85,8 @@ class Machinery:
             left = sweep(installation(self.settings.data_dir))
             if left:
                 log.warning("orphans_ended", processes=left)
+            self._looking.start()
+            self._looking.join(FIRST_LOOK)
         try:
             self._report(0)
         except Unavailable as error:  # the keeper reports again in a moment
@@ -136,16 +144,15 @@ class Machinery:
             role=self._role,
             version=app.__version__,
             capacity=self.settings.concurrency if worker else 0,
-            clis=self._clis.report(self._wanted()) if worker else {},
             started_at=now,
             seen_at=now,
         )
 
-    def _wanted(self) -> set[str]:
+    def _look_for_clis(self) -> None:
         agents = Agents(self.settings.agents_dir).current().usable
-        return {agent.cli for agent in agents.values()}
+        self._found = self._clis.report({agent.cli for agent in agents.values()})
 
     def _report(self, running: int) -> None:
-        told = {"running": running, "sweeps": self._observer.sweeps}
+        told = {"running": running, "sweeps": self._observer.sweeps, "clis": self._found}
         self._machine = self._machine.model_copy(update=told)
         self.db.write(machines.report, self._machine)

@@ -56,5 +56,9 @@ def _is_id(task_id: object) -> bool:
 def _ring_next(session_id: Any) -> None:
     worker = machinery()
     following = worker.db.read(tasks.next_in_session, session_id)
-    if following is not None and not worker.closing and worker.bell.ring(following):
+    if following is None:
+        return
+    if not worker.closing and worker.bell.ring(following):
         worker.db.write(doorbells.mark_rung, [following], utcnow())
+    # Whoever looks at it should not read that it waits for the one that is done.
+    worker.publisher.publish_task(worker.db.read(tasks.get, following))

@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    Select,
     and_,
     exists,
     false,
@@ -42,6 +43,20 @@ from app.errors import Conflict, NotFound, TooMany
 
 #: The kinds of tokens, as the columns are named.
 TOKENS = ("input", "output", "cache_read", "cache_write")
+
+
+#: A page of Tasks ends after so many characters of theirs, even if more were asked for.
+PAGE_BYTES = 4 * 1024 * 1024
+#: Tasks of a Session shown with it; earlier ones are on the pages of all Tasks.
+SESSION_TASKS = 1000
+
+
+@dataclass(frozen=True)
+class Page:
+    """A part of a list, and whether it goes on."""
+
+    items: list[Task]
+    more: bool
 
 
 @dataclass(frozen=True)
@@ -179,9 +194,12 @@ def page(
     agent: str | None = None,
     limit: int = 50,
     before: tuple[datetime, str] | None = None,
-) -> list[Task]:
-    """Return up to `limit` Tasks, newest first, older than the (created_at, id) in `before`."""
-    query = _selected().order_by(tasks.c.created_at.desc(), tasks.c.id.desc()).limit(limit)
+) -> Page:
+    """Return up to `limit` Tasks, newest first, older than the (created_at, id) in `before`.
+
+    Fewer, but one at least, where their messages and results are large.
+    """
+    query = _selected().order_by(tasks.c.created_at.desc(), tasks.c.id.desc()).limit(limit + 1)
     for column, value in ((tasks.c.state, state), (tasks.c.session_id, session_id), (tasks.c.agent, agent)):
         if value is not None:
             query = query.where(column == value)
@@ -190,13 +208,26 @@ def page(
         query = query.where(
             or_(tasks.c.created_at < at, and_(tasks.c.created_at == at, tasks.c.id < task_id))
         )
-    return [_task(row) for row in c.execute(query)]
+    return _read_page(c, query, limit)
 
 
-def of_session(c: Connection, session_id: SessionId) -> list[Task]:
-    """Return the Session's Tasks in order."""
-    rows = c.execute(_selected().where(tasks.c.session_id == session_id).order_by(tasks.c.position))
-    return [_task(row) for row in rows]
+def of_session(c: Connection, session_id: SessionId) -> Page:
+    """Return the Session's Tasks in order; the newest of them where there are many, or large ones."""
+    newest = _selected().where(tasks.c.session_id == session_id).order_by(tasks.c.position.desc())
+    found = _read_page(c, newest.limit(SESSION_TASKS + 1), SESSION_TASKS)
+    return Page(found.items[::-1], found.more)
+
+
+def _read_page(c: Connection, query: Select[Any], limit: int) -> Page:
+    found: list[Task] = []
+    size = 0
+    with c.execution_options(stream_results=True, yield_per=16).execute(query) as rows:
+        for row in rows:
+            if len(found) == limit or size > PAGE_BYTES:
+                return Page(found, more=True)
+            found.append(_task(row))
+            size += len(row.message) + len(row.result or "") + len(row.detail)
+    return Page(found, more=False)
 
 
 def counts(c: Connection) -> dict[TaskState, int]:

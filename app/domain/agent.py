@@ -2,19 +2,20 @@
 
 import re
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, StrictBool, StrictInt, field_validator
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt, field_validator, model_validator
 
 from app.domain.model import Model
 
 NAME_PATTERN = r"[a-z][a-z0-9-]{0,40}"
 FALLBACK = "brain"
 
-#: Errand's own secrets, and what Errand sets for each Session: never an Agent's to pass through.
+#: Errand's own settings and secrets, what it sets for each Session, and what would change how programs start:
+#: no CLI gets them, even where its Agent asks for them.
 WITHHELD = re.compile(
-    r"ERRAND_.*|DATABASE_URL|REDIS_URL|SECRET_KEY|GITHUB_(?:WEBHOOK_SECRET|TOKEN|APP_ID|APP_PRIVATE_KEY)"
-    r"|HOME|TMPDIR|LD_PRELOAD|LD_LIBRARY_PATH"
+    r"(?:ERRAND|GITHUB|CELERY|LD|DYLD)_.*|DATABASE_URL|REDIS_URL|SECRET_KEY|PORT|WEB_CONCURRENCY|HOME|TMPDIR",
+    re.IGNORECASE,
 )
 
 
@@ -29,6 +30,9 @@ def _number(value: object) -> object:
         raise ValueError("must be a number")  # noqa: TRY004 - pydantic takes only this for a refusal
     return value
 
+
+#: What `args` may hold, replaced for each run; other braces stand for themselves.
+PLACEHOLDER = re.compile(r"\{(model|max_turns|session_id)\}")
 
 PermissionMode = Literal["default", "manual", "acceptEdits", "dontAsk", "plan", "bypassPermissions"]
 Seconds = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
@@ -53,7 +57,8 @@ class Agent(Model):
     env: tuple[str, ...] = ()
     sandbox: Literal["required", "auto", "off"] = "auto"
     trust_workspace: StrictBool = False
-    #: For a cli without an adapter of its own: argv after the program; the prompt always comes on stdin.
+    #: For a cli without an adapter of its own: argv after the program, each PLACEHOLDER filled in; the prompt
+    #: always comes on stdin.
     args: tuple[str, ...] = ()
 
     @field_validator("model")
@@ -77,6 +82,13 @@ class Agent(Model):
         if any("\0" in arg for arg in args):
             raise ValueError("must not contain NUL")
         return args
+
+    @model_validator(mode="after")
+    def _placeholders_have_values(self) -> Self:
+        for field in ("model", "max_turns"):
+            if getattr(self, field) is None and any(f"{{{field}}}" in arg for arg in self.args):
+                raise ValueError(f"args holds {{{field}}}, and {field} is not set")
+        return self
 
     @field_validator("env")
     @classmethod

@@ -6,7 +6,7 @@ Batch is only sent where it follows on what was sent, and everything else is rea
 
 from collections import OrderedDict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.db.events import Chunk
 from app.db.watch import Stand
@@ -73,6 +73,10 @@ class Snapshot:
     #: The instant before it was read: it is no older than this.
     began: int
     message: bytes
+
+    def without_message(self) -> "Snapshot":
+        """Return what is worth remembering once it was sent."""
+        return replace(self, message=b"")
 
 
 @dataclass
@@ -171,7 +175,7 @@ class TasksFeed(Feed):
     def show(self, snapshot: Snapshot) -> None:
         """Remember what was shown, so that `learn` doesn't show it twice."""
         super().show(snapshot)
-        self._shown[snapshot.task_id] = snapshot
+        self._shown[snapshot.task_id] = snapshot.without_message()
         self._shown.move_to_end(snapshot.task_id)
         if len(self._shown) > _REMEMBERED:
             self._shown.popitem(last=False)
@@ -238,7 +242,7 @@ class EventsFeed(Feed):
         super().show(snapshot)
         track = self._tracks.get(snapshot.task_id)
         if track is not None:
-            track.snapshot, track.position = snapshot, snapshot.position
+            track.snapshot, track.position = snapshot.without_message(), snapshot.position
             self._know(track, snapshot.last_seq)
 
     def refill(self, task_id: TaskId, chunks: Sequence[Chunk]) -> None:

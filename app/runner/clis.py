@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -33,7 +34,8 @@ class Clis:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self._judged: dict[_File, Judged] = {}
-        self._lock = threading.Lock()
+        #: One that is slow to answer keeps only those waiting who want it too.
+        self._turns: dict[_File, threading.Lock] = defaultdict(threading.Lock)
 
     def find(self, adapter: Adapter) -> tuple[Path, list[Notice]]:
         """Return the program and what is to be said about it.
@@ -65,7 +67,7 @@ class Clis:
             return Judged()
         stat = program.stat()
         file = (str(program.resolve()), stat.st_mtime_ns, stat.st_size)
-        with self._lock:
+        with self._turns[file]:
             if file not in self._judged:
                 self._judged[file] = self._ask(program)
             return self._judged[file]

@@ -124,6 +124,7 @@ class Runner:
         run = Run(
             agent=agent,
             message=task.message,
+            session_id=task.session_id,
             new_session_id=str(uuid.uuid4()),
             cli_session_id=claim.cli_session_id,
             previous_cost_usd=claim.cli_cost_usd,

@@ -48,8 +48,9 @@ class Auth:
 
     def bearer(self, request: Request) -> Identity | None:
         """Return who the Authorization header names."""
-        given = request.authorization
-        if given is None or given.type != "bearer" or not given.token or not self.accepts(given.token):
+        # Werkzeug takes a token with an = in it for a list of parameters.
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip() or not self.accepts(token.strip()):
             return None
         return Identity("admin", "admin", "bearer")
 

@@ -253,6 +253,7 @@ class SessionWithTasks(SessionOut):
     """A conversation and its tasks in order."""
 
     tasks: list[TaskOut]
+    earlier_tasks: bool = Field(description="Whether there are earlier ones: /api/tasks?session_id= has all.")
 
 
 class SessionPage(BaseModel):

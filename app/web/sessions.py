@@ -32,12 +32,16 @@ def index(query: PageQuery) -> Answer:
 
 @blueprint.get("/api/sessions/<uuid:session_id>", responses={200: SessionWithTasks, **problems(404)})
 def show(path: SessionPath) -> Answer:
-    """Show a conversation with its tasks in order and what they cost together."""
+    """Show a conversation with its tasks in order (the newest, where they are many) and what all cost."""
     return services().db.read(_with_tasks, SessionId(str(path.session_id)))
 
 
 def _with_tasks(c: Connection, session_id: SessionId) -> dict[str, Any]:
     session = sessions.get(c, session_id)
     found = tasks.of_session(c, session_id)
-    runs = attempts.by_task(c, [task.id for task in found])
-    return {**session_json(session), "tasks": [task_json(task, runs[task.id]) for task in found]}
+    runs = attempts.by_task(c, [task.id for task in found.items])
+    return {
+        **session_json(session),
+        "tasks": [task_json(task, runs[task.id]) for task in found.items],
+        "earlier_tasks": found.more,
+    }

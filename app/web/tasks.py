@@ -103,16 +103,14 @@ def _page(c: Connection, query: TasksQuery) -> dict[str, Any]:
         state=query.state,
         session_id=None if query.session_id is None else str(query.session_id),
         agent=query.agent,
-        limit=query.limit + 1,
+        limit=query.limit,
         before=cursor.decode(query.cursor),
     )
-    shown = found[: query.limit]
-    runs = attempts.by_task(c, [task.id for task in shown])
+    runs = attempts.by_task(c, [task.id for task in found.items])
+    last = found.items[-1] if found.more else None
     return {
-        "items": [task_json(task, runs[task.id]) for task in shown],
-        "next_cursor": cursor.encode(shown[-1].created_at, shown[-1].id)
-        if len(found) > query.limit
-        else None,
+        "items": [task_json(task, runs[task.id]) for task in found.items],
+        "next_cursor": cursor.encode(last.created_at, last.id) if last else None,
     }
 
 

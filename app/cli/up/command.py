@@ -11,6 +11,7 @@ import webbrowser
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from app import settings as environment
 from app.cli.up import services
@@ -83,10 +84,11 @@ class Up:
         for service in (services.worker, services.control, services.web):
             self._keep(service(self._settings))
         self._wait(self._ready, "The server did not become ready")
-        url = f"http://127.0.0.1:{self._settings.port}/#token={self._settings.admin_token()}"
+        token = quote(self._settings.admin_token(), safe="")
+        url = f"http://127.0.0.1:{self._settings.port}/#token={token}"
         _say(f"Errand is ready: {url}")
         if self._show and environment.has_desktop():
-            webbrowser.open(url)
+            webbrowser.open(self._data_dir.signpost(url).as_uri())
 
     def _start_redis(self) -> RedisServer:
         directory = self._settings.data_dir / "redis"

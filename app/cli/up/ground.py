@@ -1,7 +1,9 @@
 """What has to hold before anything is started: a free port, a folder to write to, nobody else in it."""
 
+import contextlib
 import errno
 import fcntl
+import html
 import json
 import os
 import socket
@@ -48,10 +50,23 @@ class DataDir:
     def note(self, pids: list[int]) -> None:
         """Write down what was started, for a next bin/up that comes too soon after this one was killed."""
         running = [[pid, started] for pid in pids if (started := _started(pid)) is not None]
-        self._lock.seek(0)
-        self._lock.truncate()
-        json.dump({"pid": os.getpid(), "children": running}, self._lock)
-        self._lock.flush()
+        # On a full disk it stays as it was, or empty: the next bin/up then finds them by their mark alone.
+        with contextlib.suppress(OSError):
+            self._lock.seek(0)
+            self._lock.truncate()
+            json.dump({"pid": os.getpid(), "children": running}, self._lock)
+            self._lock.flush()
+
+    def signpost(self, url: str) -> Path:
+        """Write a page that leads to `url`, for us alone to read, and return where it is.
+
+        The browser's own arguments can be read by everybody on the machine, and the token is in the url.
+        """
+        path = self.path / "open.html"
+        path.unlink(missing_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(f'<meta http-equiv="refresh" content="0; url={html.escape(url)}">\n')
+        return path
 
     def _open(self) -> IO[str]:
         try:

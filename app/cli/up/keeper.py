@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from app.cli.up.services import Service
+from app.errors import ErrandError
 from app.process import Child, Exit
 
 _FIRST_PAUSE = 0.2
@@ -51,9 +52,16 @@ class Keeper:
             return False
         if self._child is not None:
             self._mourn(self._child, now)
-        if now < self._due:
+        return now >= self._due and self._start_again(now)
+
+    def _start_again(self, now: float) -> bool:
+        """Start it; where that fails for now (no memory, an upgrade half done) try again after a pause."""
+        try:
+            self.start()
+        except (ErrandError, OSError) as error:
+            self._wait(now)
+            self._say(f"{self.name} could not be started ({error}); trying again ...")
             return False
-        self.start()
         return True
 
     def stop(self) -> None:
@@ -69,12 +77,16 @@ class Keeper:
             self._child.close()
 
     def _mourn(self, child: Child, now: float) -> None:
-        self.failures = 1 if now - self._started > _WORKED else self.failures + 1
-        pause = min(_FIRST_PAUSE * 2 ** (self.failures - 1), _LONGEST_PAUSE)
+        if now - self._started > _WORKED:
+            self.failures = 0
+        self._wait(now)
         self._say(f"{self.name} ended by itself ({_how(child.poll())}); starting it again ...")
         child.close()
         self._child = None
-        self._due = now + pause
+
+    def _wait(self, now: float) -> None:
+        self.failures += 1
+        self._due = now + min(_FIRST_PAUSE * 2 ** (self.failures - 1), _LONGEST_PAUSE)
 
 
 def _how(end: Exit | None) -> str:

@@ -22,6 +22,8 @@ class Run:
 
     agent: Agent
     message: str
+    #: The conversation's id, which stays the same over its Tasks.
+    session_id: str
     #: Fresh for every Attempt: the CLI refuses an id that it has used before.
     new_session_id: str
     #: The CLI's session to go on with; None begins the new one.

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from app.domain.agent import PLACEHOLDER
 from app.domain.event import Event, Raw
 from app.runner.adapters import storable
 from app.runner.adapters.base import Outcome, Run
@@ -19,8 +20,13 @@ class CommandAdapter:
         self.program = program
 
     def argv(self, run: Run) -> list[str]:
-        """Return the agent's `args` as they stand."""
-        return list(run.agent.args)
+        """Return the agent's `args` with their placeholders filled; nothing the user wrote is one of them."""
+        values = {
+            "model": run.agent.model,
+            "max_turns": run.agent.max_turns,
+            "session_id": run.session_id,
+        }
+        return [PLACEHOLDER.sub(lambda found: str(values[found[1]]), arg) for arg in run.agent.args]
 
     def env(self, run: Run) -> Mapping[str, str]:  # noqa: ARG002 - a program of which nothing is known
         """Return nothing: the program is not known."""

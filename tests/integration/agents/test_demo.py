@@ -71,7 +71,7 @@ def play(home: Path, workspace: Path) -> Play:
     """Run it to its end."""
 
     def play(prompt: str, *more: str) -> Played:
-        run = Run(agent=Agent(name="demo", cli="demo"), message=prompt, new_session_id="new")
+        run = Run(agent=Agent(name="demo", cli="demo"), message=prompt, session_id="s", new_session_id="new")
         adapter = adapter_for("demo")
         began = time.monotonic()
         with started(home, workspace, *more) as process:

@@ -39,4 +39,4 @@ def test_racing_requests_make_one_task(db: Database) -> None:
                 return db.write(idempotency.once, key, "f", lambda c: tasks.create(c, NEW))[0].id
 
             assert len({f.result() for f in [pool.submit(race) for _ in range(8)]}) == 1
-    assert len(db.read(tasks.page, limit=200)) == 10
+    assert len(db.read(tasks.page, limit=200).items) == 10

@@ -55,7 +55,7 @@ def test_only_what_is_old_and_done_is_deleted(
     assert purge(db, tmp_path, before=utcnow() - timedelta(days=1)) == 0
     assert purge(db, tmp_path, before=utcnow() + timedelta(seconds=1)) == 1
 
-    assert [task.id for task in db.read(tasks.page)] == [claimed.task.id]
+    assert [task.id for task in db.read(tasks.page).items] == [claimed.task.id]
     assert db.read(_rows) == 1
     assert [path.name for path in (tmp_path / "sessions").iterdir()] == [claimed.task.session_id]
 

@@ -88,7 +88,8 @@ def test_a_retry_and_a_follow_up_never_run_side_by_side(db: Database, new_task: 
                 return db.write(runs.claim, second.id, machine="m")
 
             results = [future.result() for future in (pool.submit(again), pool.submit(follow))]
-            running = [t for t in db.read(tasks.of_session, first.session_id) if t.state is TaskState.RUNNING]
+            mine = db.read(tasks.of_session, first.session_id).items
+            running = [t for t in mine if t.state is TaskState.RUNNING]
             assert len(running) == 1
             assert sum(claim is not None for claim in results) == 1
 
@@ -255,13 +256,33 @@ def test_pages_follow_each_other_without_hole_or_double(db: Database, new_task: 
     made = [new_task().id for _ in range(23)]
     seen: list[str] = []
     before = None
-    while page := db.read(tasks.page, limit=5, before=before):
-        seen += [task.id for task in page]
-        before = (page[-1].created_at, page[-1].id)
+    more = True
+    while more:
+        page = db.read(tasks.page, limit=5, before=before)
+        seen += [task.id for task in page.items]
+        before, more = (page.items[-1].created_at, page.items[-1].id), page.more
         new_task()
     assert seen == made[::-1]
-    assert db.read(tasks.page, session_id="none") == []
-    assert len(db.read(tasks.page, state=TaskState.QUEUED, limit=200)) == 28
+    assert db.read(tasks.page, session_id="none").items == []
+    assert len(db.read(tasks.page, state=TaskState.QUEUED, limit=200).items) == 28
+
+
+def test_a_page_of_large_tasks_is_short(db: Database, new_task: Make) -> None:
+    """Prompts of a megabyte: pages end after their bytes, together they are whole."""
+    first = new_task(message="x" * 900_000)
+    made = [first.id, *(new_task(first.session_id, message="x" * 900_000).id for _ in range(11))]
+    seen: list[TaskId] = []
+    before, more = None, True
+    while more:
+        page = db.read(tasks.page, limit=200, before=before)
+        assert sum(len(task.message) for task in page.items) < tasks.PAGE_BYTES + 1_000_000
+        seen += [task.id for task in page.items]
+        before, more = (page.items[-1].created_at, page.items[-1].id), page.more
+    assert seen == made[::-1]
+
+    shown = db.read(tasks.of_session, first.session_id)
+    assert shown.more
+    assert [task.id for task in shown.items] == made[-len(shown.items) :]
 
 
 def test_notices_are_the_first_events(db: Database) -> None:

@@ -15,12 +15,22 @@ import pytest
 
 from app.domain.agent import Agent
 from app.domain.event import Event, Notice, Raw, Stderr, Text, ToolCall, ToolResult
-from app.domain.reason import Reason
+from app.domain.reason import TRANSIENT, Reason
 from app.process import Process, new_mark
 from app.process import run as run_short
 from app.runner.adapters import Outcome, Run, adapter_for
 from app.runner.command import build, find_program, judge_version
-from tests.fakes.messages_api import MessagesApi, answer, by_words, overloaded, stall, tool, unauthorized
+from tests.fakes.messages_api import (
+    MessagesApi,
+    answer,
+    by_words,
+    dying,
+    overloaded,
+    rate_limited,
+    stall,
+    tool,
+    unauthorized,
+)
 
 INSTALLER = Path(__file__).resolve().parents[2] / "claude-code" / "install.py"
 KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL")
@@ -60,6 +70,7 @@ class Bench:
         run = Run(
             agent=Agent(name="brain", cli="claude", env=KEYS, **agent),
             message=message,
+            session_id="11111111-0000-4000-8000-000000000000",
             new_session_id=str(uuid.uuid4()),
             cli_session_id=after.cli_session_id if after else cli_session_id,
             previous_cost_usd=after.cli_cost_usd if after else Decimal(0),
@@ -187,6 +198,37 @@ def test_an_overloaded_api_is_a_transient_failure(claude_bench: Bench) -> None:
     assert [notice.code for notice in ended.shown(Notice)] == ["api_retry", "api_retry", "api_error"]
 
 
+def test_a_rate_limit_is_a_transient_failure(claude_bench: Bench) -> None:
+    """After the CLI's own two retries, which wait as long as the API asks them to."""
+    claude_bench.api.script([rate_limited(retry_after=1)])
+
+    ended = claude_bench.run("hello")
+
+    assert (ended.outcome.state, ended.outcome.reason) == ("failed", Reason.RATE_LIMITED)
+    assert Reason.RATE_LIMITED in TRANSIENT
+    assert [notice.code for notice in ended.shown(Notice)] == ["api_retry", "api_retry", "api_error"]
+
+
+def test_a_long_rate_limit_gives_the_slot_back(claude_bench: Bench) -> None:
+    """The CLI would wait for an hour and say nothing; the Task waits in the queue instead."""
+    claude_bench.api.script([rate_limited(retry_after=3600)])
+
+    ended = claude_bench.run("hello")
+
+    assert ended.outcome.reason is Reason.RATE_LIMITED
+    assert ended.seconds < 20
+
+
+def test_a_stream_that_dies_is_asked_for_again(claude_bench: Bench) -> None:
+    """What came before is shown once, and the answer is whole."""
+    claude_bench.api.script([dying("This is going to be cut in the middle."), answer("Whole.")])
+
+    ended = claude_bench.run("hello")
+
+    assert (ended.outcome.state, ended.outcome.result) == ("succeeded", "Whole.")
+    assert len(claude_bench.api.turns) == 2
+
+
 def test_a_session_survives_a_run_that_was_ended(claude_bench: Bench) -> None:
     """A run stopped before its first answer left a session that the next one resumes."""
     claude_bench.api.script([unauthorized()])
@@ -250,7 +292,10 @@ def test_a_stalled_stream_prints_nothing_and_ends_when_told(claude_bench: Bench)
     """There is nothing to see but the silence: the idle timeout has to end it."""
     claude_bench.api.script([stall()])
     run = Run(
-        agent=Agent(name="brain", cli="claude", env=KEYS), message="hello", new_session_id=str(uuid.uuid4())
+        agent=Agent(name="brain", cli="claude", env=KEYS),
+        message="hello",
+        session_id="11111111-0000-4000-8000-000000000000",
+        new_session_id=str(uuid.uuid4()),
     )
     parser = adapter_for("claude").parser(run)
     command = build(

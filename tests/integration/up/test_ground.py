@@ -15,6 +15,16 @@ from app.errors import Conflict, Unavailable
 from tests.waiting import wait_until
 
 
+def test_the_page_that_leads_to_errand_is_ours_alone(tmp_path: Path) -> None:
+    """Its address holds the token."""
+    with DataDir(tmp_path) as data_dir:
+        page = data_dir.signpost("http://127.0.0.1:1/#token=a&b")
+        again = data_dir.signpost("http://127.0.0.1:2/#token=c")
+    assert page == again
+    assert page.stat().st_mode & 0o777 == 0o600
+    assert "url=http://127.0.0.1:2/#token=c" in page.read_text()
+
+
 def test_a_data_dir_is_held_by_one(tmp_path: Path) -> None:
     """The second is refused with the first one's process id, and may come when that one is gone."""
     refused = pytest.raises(Conflict, match=rf"in use by another bin/up \(process {os.getpid()}\)")

@@ -35,8 +35,9 @@ def keep(tmp_path: Path, said: list[str]) -> Iterator[Keep]:
             service.argv, cwd=tmp_path, env=dict(os.environ), mark=mark, eof_grace=1, stdin=service.stdin
         )
 
-    def start(program: str, *, stdin: bytes = b"") -> Keeper:
-        keeper = Keeper(Service("it", (sys.executable, "-c", program), stdin=stdin), launch, said.append)
+    def start(program: str, *, stdin: bytes = b"", argv: tuple[str, ...] = ()) -> Keeper:
+        service = Service("it", argv or (sys.executable, "-c", program), stdin=stdin)
+        keeper = Keeper(service, launch, said.append)
         keepers.append(keeper)
         keeper.start()
         return keeper
@@ -48,6 +49,26 @@ def keep(tmp_path: Path, said: list[str]) -> Iterator[Keep]:
 
 def _again(keeper: Keeper) -> None:
     wait_until(keeper.look, message="started again")
+
+
+def test_what_can_not_be_started_again_now_is_tried_later(
+    keep: Keep, said: list[str], tmp_path: Path
+) -> None:
+    """Its program is away for a moment, as in an upgrade: everything else goes on meanwhile."""
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.chmod(0o755)
+    keeper = keep("", argv=(str(program),))
+    assert keeper.pid is not None
+    program.rename(tmp_path / "away")
+    psutil.Process(keeper.pid).kill()
+    wait_until(lambda: not keeper.look() and len(said) >= 3, message="it was tried and failed")
+    assert "could not be started" in said[-1]
+
+    (tmp_path / "away").rename(program)
+
+    _again(keeper)
+    assert keeper.pid is not None
 
 
 def test_what_dies_is_started_again_and_that_is_said(keep: Keep, said: list[str]) -> None:

@@ -94,6 +94,14 @@ def test_a_token_that_is_not_the_token_is_refused(sqlite_app: Flask, header: str
     assert answer.status_code == 401
 
 
+@pytest.mark.parametrize("token", ["abc=def", "==", "a%41b", "a,b=c d", "x" * 300])
+def test_any_token_signs_in(make_app: AppMaker, sqlite: Database, redis_url: str, token: str) -> None:
+    """Whatever characters somebody chose for ERRAND_ADMIN_TOKEN."""
+    app = make_app(sqlite, redis_url, admin_token_given=token)
+    answer = app.test_client().get("/api/tasks", headers={"Authorization": f"bearer {token}"})
+    assert answer.status_code == 200
+
+
 def test_a_token_in_the_address_is_none(sqlite_app: Flask) -> None:
     """Addresses end up in logs."""
     client = sqlite_app.test_client()

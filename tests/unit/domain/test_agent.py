@@ -100,6 +100,8 @@ def test_a_timeout_written_with_a_fraction_is_taken() -> None:
         {"trust_workspace": "no"},
         {"trust_workspace": 1},
         {"args": ["a\0b"]},
+        {"args": ["--model", "{model}"]},
+        {"args": ["{max_turns}"], "model": "m"},
         {"temperature": 1},
     ],
     ids=str,

@@ -21,6 +21,7 @@ def a_run(
     return Run(
         agent=Agent(name="brain", cli=cli, **agent),
         message=message,
+        session_id="11111111-0000-4000-8000-000000000000",
         new_session_id="00000000-0000-4000-8000-000000000000",
         cli_session_id=resumes,
         previous_cost_usd=Decimal(spent),

@@ -98,6 +98,16 @@ def test_any_other_program_is_called_as_its_agent_says() -> None:
     assert adapter.stdin(a_run("aider", message="hi")) == b"hi"
 
 
+def test_arguments_may_name_what_differs_by_agent_and_conversation() -> None:
+    """The model, the turns, the conversation; other braces stand for themselves, and so does the prompt."""
+    args = ("--model={model}", "-n", "{max_turns}", "{session_id}", "{message}", "{a: 1}")
+    run = a_run("some-cli", args=args, model="{session_id}", max_turns=7, message="{model}")
+
+    argv = adapter_for("some-cli").argv(run)
+
+    assert argv == ["--model={session_id}", "-n", "7", run.session_id, "{message}", "{a: 1}"]
+
+
 def test_any_other_programs_output_is_raw() -> None:
     """One Event a line, JSON or not; the end of it is the result."""
     parser = adapter_for("aider").parser(a_run("aider"))
