@@ -14,7 +14,7 @@ from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from kombu.transport import TRANSPORT_ALIASES
 
 from app.dispatch import CONTROL, RUNS
-from app.errors import Unavailable
+from app.errors import ErrandError, Unavailable
 from app.log import configure_logging
 from app.settings import load_settings
 from tasks.machine import Machinery
@@ -65,6 +65,9 @@ def _built(hostname: str, queues: set[str]) -> Machinery:
             return Machinery(load_settings(), app, hostname=hostname, queues=queues)
         except Unavailable as error:
             log.warning("database_away", error=error.message)
+        except ErrandError as error:
+            log.critical("worker_not_built", error=error.message)
+            raise SystemExit(1) from error
         except Exception as error:
             log.exception("worker_not_built")
             raise SystemExit(1) from error
@@ -82,15 +85,17 @@ class StartMachinery(bootsteps.StartStopStep):
     def start(self, _worker: Any) -> None:
         """Called once; the Consumer, which connects, is the last step."""
         machinery().start()
-        # On SIGQUIT Celery waits for its threads before it tells anybody, and they wait for their CLIs.
-        celerys = signal.getsignal(signal.SIGQUIT)
+        warm = signal.getsignal(signal.SIGTERM)
 
-        def quit_in_order(number: int, frame: FrameType | None) -> None:
+        def quit_now(number: int, frame: FrameType | None) -> None:
             machinery().hurry()
-            if callable(celerys):
-                celerys(number, frame)
+            if callable(warm):
+                warm(number, frame)
 
-        signal.signal(signal.SIGQUIT, quit_in_order)
+        # Celery's own cold shutdown would cancel what it can't cancel in threads, and end with an error. Ours
+        # ends the CLIs, after which a warm one has nothing to wait for.
+        signal.signal(signal.SIGINT, warm)
+        signal.signal(signal.SIGQUIT, quit_now)
 
 
 app.steps["worker"].add(StartMachinery)
@@ -110,11 +115,8 @@ def _end_with_control(**_: Any) -> None:
 
 
 @signals.worker_shutting_down.connect
-def _interrupt(how: str, **_: Any) -> None:
+def _interrupt(**_: Any) -> None:
     machinery().interrupt()
-    if how.lower() == "cold":
-        # SIGQUIT, or a second SIGTERM: Celery does not wait for its threads. Let them give their Tasks back.
-        machinery().hurry()
 
 
 @signals.worker_shutdown.connect

@@ -100,8 +100,12 @@ class Link:
             self._supervisor.send_signal(signal.SIGCONT)
             try:
                 self._socket.send(command)
-            except OSError:  # it is gone, which `receive` finds out
+            except BlockingIOError:  # it stands still, and has more to obey already than it can take
                 return
+            except OSError:
+                # It is gone. `receive` finds that out too, but whoever reads may wait for a database now, and
+                # what has lost its supervisor would neither freeze nor end meanwhile.
+                end_marked(self.mark)
 
     def receive(self) -> None:
         """Take in what the supervisor reported, without waiting."""

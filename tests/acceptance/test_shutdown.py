@@ -48,8 +48,7 @@ def _stubborn(go: Path) -> str:
 
 
 def _ask(client: httpx.Client, message: str) -> list[str]:
-    answers = [client.post("/api/chat", json={"message": message, "agent": "brain"}) for _ in range(_RUNNING)]
-    return [answer.json()["task_id"] for answer in answers]
+    return [_post(client, message) for _ in range(_RUNNING)]
 
 
 def _states(client: httpx.Client, tasks: list[str]) -> set[str]:
@@ -87,6 +86,36 @@ def test_stopped_with_running_clis_nothing_is_left_and_the_tasks_go_on(
     assert _left(cli) == []
 
     _go_on(start(), tasks, go)
+
+
+@pytest.mark.timeout(150)
+def test_a_restart_of_everything_runs_what_waited_once_each(
+    start_errand: Starter, cli: ScriptedCli, go: Path
+) -> None:
+    """Q-03: two run and twenty wait; after the next start the two go on, and each of the twenty runs once."""
+    env = {"ERRAND_CONCURRENCY": "2", "ERRAND_SHUTDOWN_GRACE": "3"}
+    errand = start_errand(path=cli.directory, env=env)
+    with errand.client() as client:
+        running = [_post(client, script({"texts": 2}, {"wait_for": str(go)})) for _ in range(2)]
+        wait_until(lambda: len(cli.starts) == 2, 20, message="both run")
+        waiting = [_post(client, script({"texts": 1})) for _ in range(20)]
+    errand.stop()
+    assert _left(cli) == []
+
+    again = start_errand(path=cli.directory, env=env)
+    go.touch()
+    with again.client() as client:
+        wait_until(lambda: _states(client, running + waiting) == {"completed"}, 60, message="all completed")
+        attempts = {
+            task: len(client.get(f"/api/tasks/{task}").json()["attempts"]) for task in running + waiting
+        }
+    assert attempts == dict.fromkeys(running, 2) | dict.fromkeys(waiting, 1)
+    assert len(cli.starts) == 2 * 2 + 20
+
+
+def _post(client: httpx.Client, message: str) -> str:
+    task_id: str = client.post("/api/chat", json={"message": message, "agent": "brain"}).json()["task_id"]
+    return task_id
 
 
 @pytest.mark.timeout(150)

@@ -48,7 +48,7 @@ class Evidence:
     lease: float
     accepted: dict[str, Accepted]
     retried: dict[str, int]
-    cancelled: set[str]
+    cancelled: dict[str, float]
     played: list[Played]
     killed: list[Killed]
     exits: list[Exit]
@@ -62,7 +62,7 @@ class Evidence:
     settled_after: float | None
     #: Marks of processes that were alive when everything was final.
     left: list[str]
-    #: Lines in the logs that tell of an error of our own.
+    #: Lines in the logs that tell of an error.
     errors: list[str] = field(default_factory=list)
 
 

@@ -99,6 +99,11 @@ class Faults:
         self._beside.submit(_after, 0.5, lambda: service.send(signal.SIGTERM))
         return Heal(service.start, restarts=True)
 
+    def _worker_quit(self, fault: Fault) -> Heal:
+        service = self._service(fault)
+        service.send(signal.SIGQUIT, asked="quit")
+        return Heal(service.start, restarts=True)
+
     def _worker_stop(self, fault: Fault) -> Heal:
         return self._stop(fault)
 
@@ -124,6 +129,7 @@ class Faults:
         service.send_all(signal.SIGKILL, asked="kill")
         return Heal(service.start, restarts=True)
 
+    _control_away = _control_kill
     _control_term = _worker_term
     _control_stop = _worker_stop
     _web_kill = _control_kill
@@ -154,6 +160,24 @@ class Faults:
         self._plant.redis.pause()
         return Heal(self._plant.redis.resume)
 
+    def _redis_full(self, _fault: Fault) -> Heal:
+        self._configure("maxmemory", "1")
+        return Heal(lambda: self._configure("maxmemory", "0"))
+
+    def _redis_read_only(self, _fault: Fault) -> Heal:
+        self._command("REPLICAOF", "127.0.0.1", "1")
+        return Heal(lambda: self._command("REPLICAOF", "NO", "ONE"))
+
+    def _configure(self, name: str, value: str) -> None:
+        self._command("CONFIG", "SET", name, value)
+
+    def _command(self, *words: str) -> None:
+        try:
+            with redis.Redis.from_url(self._plant.redis.url) as client:
+                client.execute_command(*words)
+        except redis.RedisError as error:  # another fault has it
+            raise Nothing(str(error)) from None
+
     # The database
 
     def _database_away(self, _fault: Fault) -> Heal:
@@ -162,6 +186,10 @@ class Faults:
 
     def _database_pause(self, _fault: Fault) -> Heal:
         self._plant.store.pause()
+        return Heal(self._plant.store.heal)
+
+    def _database_read_only(self, _fault: Fault) -> Heal:
+        self._plant.store.read_only()
         return Heal(self._plant.store.heal)
 
     def _database_cut(self, _fault: Fault) -> None:

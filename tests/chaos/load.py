@@ -1,5 +1,6 @@
 """Those who ask for Tasks, cancel them, ask again, and whose messages come twice."""
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -40,8 +41,8 @@ class Load:
         self.accepted: dict[str, Accepted] = {}
         #: Tasks somebody asked to run again, and how often that may have been heard.
         self.retried: dict[str, int] = {}
-        #: Tasks somebody asked to cancel.
-        self.cancelled: set[str] = set()
+        #: Tasks somebody asked to cancel, and when the first yes came back; infinity where none did.
+        self.cancelled: dict[str, float] = {}
         #: Messages sent by hand.
         self.duplicates_sent = 0
         #: Answers that were neither yes nor "not now", and why that is wrong.
@@ -79,7 +80,8 @@ class Load:
         unfinished = [*self._ids(state="running"), *self._ids(state="queued")]
         chosen = random.sample(unfinished, min(3, len(unfinished)))
         asked = [task_id for number, task_id in enumerate(chosen) for _ in range(2 if number else 20)]
-        self.cancelled.update(chosen)
+        for task_id in chosen:
+            self.cancelled.setdefault(task_id, math.inf)
         with ThreadPoolExecutor(20) as crowd:
             list(crowd.map(lambda task_id: self._urge(task_id, "cancel"), asked))
 
@@ -144,6 +146,8 @@ class Load:
     def _urge(self, task_id: str, verb: str) -> None:
         answer = self._patiently("POST", f"/api/tasks/{task_id}/{verb}")
         self._note(answer, verb, {409})
+        if verb == "cancel" and answer is not None and answer.status_code == 202:
+            self.cancelled[task_id] = min(self.cancelled[task_id], time.monotonic())
 
     def _patiently(self, method: str, path: str, **more: Any) -> httpx.Response | None:
         deadline = time.monotonic() + _PATIENCE

@@ -1,8 +1,11 @@
 """The promises, judged by the evidence: each gives a figure, its limit, and what speaks against it."""
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 from time import monotonic, time
 
 from tests.chaos.evidence import Evidence, Told
@@ -14,6 +17,12 @@ FINAL = {"completed", "failed", "cancelled"}
 LONGEST_RUNNING = 60.0
 LONGEST_GONE = 2.0
 LONGEST_AGAIN = 60.0
+#: Seconds between this machine's two clocks as we read them.
+CLOCKS_APART = 0.2
+#: What Celery and gunicorn call an error when their Redis or their process was taken away from them.
+_OF_OTHERS = re.compile(
+    "consumer: Cannot connect to|Couldn't ack|Frequent restarts|Error cleaning up after|was sent SIG"
+)
 
 
 @dataclass(frozen=True)
@@ -115,6 +124,28 @@ def _not_running_for_long(e: Evidence) -> Promise:
     )
 
 
+def _cancels_obeyed(e: Evidence) -> Promise:
+    def against() -> Iterator[str]:
+        for task_id, at in e.cancelled.items():
+            # Asked for again by hand it may run, before the cancel or after it.
+            if task_id in e.retried or task_id not in e.told:
+                continue
+            for number, attempt in e.told[task_id].attempts.items():
+                late = _monotonic(attempt["started_at"]) - at
+                if late > CLOCKS_APART:
+                    yield f"{task_id}: attempt {number} began {late:.1f} s after the cancel was accepted"
+
+    accepted = sum(at < inf for at in e.cancelled.values())
+    return _counted(f"attempts begun after a cancel was accepted ({accepted} cancels)", against())
+
+
+def _no_errors(e: Evidence) -> Promise:
+    own = Counter(line for line in e.errors if not _OF_OTHERS.search(line))
+    return _counted(
+        "errors of our own in the logs", (f"{count} x {line}" for line, count in own.most_common())
+    )
+
+
 def _events_whole(e: Evidence) -> Promise:
     def against() -> Iterator[str]:
         for task_id, told in e.told.items():
@@ -204,6 +235,8 @@ def _again(e: Evidence) -> Iterator[float]:
     for killed in e.killed:
         # Others that carry a mark are no Task's: a CLI that was just asked for its version.
         for _, task_id, attempt, _ in (mark.split(":") for mark in killed.marks if mark.count(":") == 3):
+            if task_id in e.retried or task_id in e.cancelled:
+                continue  # it waited for a person
             later = [tree.first for tree in e.trees.get(task_id, ()) if tree.attempt > int(attempt)]
             lost = e.told[task_id].attempts.get(int(attempt), {}).get("state") if task_id in e.told else ""
             if later and lost == "lost":
@@ -221,10 +254,10 @@ def _workers_stay(e: Evidence) -> Promise:
 
 def _workers_go(e: Evidence) -> Promise:
     ready = [x for x in e.exits if x.ready and x.service.startswith("worker")]
-    asked = [x for x in ready if x.asked in {"term", "stop"}]
+    asked = [x for x in ready if x.asked in {"term", "term twice", "quit", "stop"}]
     bad = [f"{x.service}: status {x.code} after {x.took:.1f} s" for x in asked if x.code != 0]
     most = max((x.took for x in asked), default=0.0)
-    name = f"SIGTERM of a worker -> exit 0 ({len(asked)} measured)"
+    name = f"SIGTERM (once, twice) or SIGQUIT of a worker -> exit 0 ({len(asked)} measured)"
     return Promise(name, f"max {most:.1f} s, {len(bad)} others", "0 others", bad)
 
 
@@ -243,6 +276,7 @@ _JUDGES: tuple[Callable[[Evidence], Promise], ...] = (
     _one_success,
     _nothing_lost,
     _not_running_for_long,
+    _cancels_obeyed,
     _events_whole,
     _output_whole,
     _viewers_whole,
@@ -252,4 +286,5 @@ _JUDGES: tuple[Callable[[Evidence], Promise], ...] = (
     _workers_stay,
     _workers_go,
     _no_surprise,
+    _no_errors,
 )

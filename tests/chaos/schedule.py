@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from random import Random
 
+from app.db.machines import ALIVE_WITHIN
+
 #: Seconds that a fault keeps its target from the next one, beyond what it takes itself: a process that is
 #: killed again before it did anything shows nothing.
 _REST = {"worker": 4.5, "control": 5.0, "web": 4.0, "redis": 2.0, "database": 2.5, "load": 0.3}
@@ -13,6 +15,7 @@ _FAULTS: dict[str, dict[str, int]] = {
         "kill": 6,
         "term": 3,
         "term twice": 1,
+        "quit": 1,
         "stop": 3,
         "kill supervisor": 3,
         "stop supervisor": 1,
@@ -20,10 +23,10 @@ _FAULTS: dict[str, dict[str, int]] = {
         "term cli": 1,
         "stop cli": 1,
     },
-    "control": {"kill": 3, "term": 1, "stop": 2},
+    "control": {"kill": 3, "term": 1, "stop": 2, "away": 1},
     "web": {"kill": 2, "kill one": 2, "term": 1, "stop": 2},
-    "redis": {"restart": 2, "away": 2, "flush": 2, "cut": 2, "pause": 2},
-    "database": {"away": 2, "pause": 3, "cut": 2},
+    "redis": {"restart": 2, "away": 2, "flush": 2, "cut": 2, "pause": 2, "full": 1, "read only": 1},
+    "database": {"away": 2, "pause": 3, "cut": 2, "read only": 1},
     "load": {"duplicates": 4, "cancels": 3, "retries": 2, "drop viewers": 3},
 }
 #: Where a fault of a worker may wait for one of its runs to be.
@@ -88,9 +91,11 @@ def _seconds(random: Random, target: str, kind: str, lease: float) -> float:
     if kind == "stop" and target.startswith("worker"):
         return lease * 1.1 + 8 * drawn  # longer than the Lease and often a sweep: others take its Tasks
     if target == "database":
-        return {"cut": 0.0, "away": 0.3 + 4 * drawn, "pause": 0.3 + 1.5 * lease * drawn}[kind]
-    if kind in {"stop", "pause", "away", "stop cli", "stop supervisor"}:
+        return {"cut": 0.0, "pause": 0.3 + 1.5 * lease * drawn}.get(kind, 0.3 + 4 * drawn)
+    if (target, kind) == ("control", "away"):
+        return ALIVE_WITHIN + 5 + 10 * drawn  # long enough for the workers to stand in
+    if kind in {"stop", "pause", "away", "stop cli", "stop supervisor", "full", "read only"}:
         return 0.3 + 4 * drawn
-    if kind in {"kill", "term", "term twice"}:
+    if kind in {"kill", "term", "term twice", "quit"}:
         return 0.2 + 2 * drawn  # until the platform starts it again
     return 0.0

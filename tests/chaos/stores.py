@@ -29,6 +29,9 @@ class Store(Protocol):
     def cut(self) -> None:
         """Lose all connections, once."""
 
+    def read_only(self) -> None:
+        """Take no writes."""
+
     def heal(self) -> None:
         """Be there again, whatever was done before."""
 
@@ -45,6 +48,7 @@ class Postgres:
         self._name = self._server.create()
         self.url = self._server.url(self._name)
         self._away = False
+        self._read_only = False
 
     def away(self) -> None:
         """Stop it as a crash would."""
@@ -62,12 +66,27 @@ class Postgres:
             others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
             connection.cursor().execute(f"{others} AND datname = '{self._name}'")
 
+    def read_only(self) -> None:
+        """As after a failover to a standby: whoever connects may only read."""
+        self._set_read_only("on")
+        self.cut()
+
     def heal(self) -> None:
         """Start it, or let it go on."""
         if self._away:
             self._server.start()
             self._away = False
         self._server.resume()
+        if self._read_only:
+            self._set_read_only("off")
+            self.cut()
+
+    def _set_read_only(self, value: str) -> None:
+        self._read_only = value == "on"
+        with contextlib.closing(psycopg2.connect(self._server.dsn(), connect_timeout=5)) as connection:
+            connection.autocommit = True
+            setting = f"ALTER DATABASE {self._name} SET default_transaction_read_only = {value}"
+            connection.cursor().execute(setting)
 
     def remove(self) -> None:
         """Stop it and delete its data."""
@@ -95,6 +114,10 @@ class Sqlite:
         """Let the WAL be folded into the file under everybody's feet: there are no connections to cut."""
         with contextlib.closing(self._connected()) as connection, _busy_means_nothing():
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def read_only(self) -> None:
+        """Nothing of the kind can be done to a file whose owner is root: lock out writers."""
+        self._hold("BEGIN IMMEDIATE")
 
     def heal(self) -> None:
         """Let go."""

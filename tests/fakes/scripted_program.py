@@ -217,6 +217,13 @@ class Program:
         """Die of a signal."""
         os.kill(os.getpid(), number)
 
+    def kill_worker(self, number: int) -> None:
+        """Signal the worker this runs for: the parent of its supervisor."""
+        with open(f"/proc/{os.getppid()}/stat") as stat:
+            worker = int(stat.read().rpartition(")")[2].split()[1])
+        os.kill(worker, number)
+        self.wait(60)
+
     def result(self, fields: dict[str, Any] | None) -> None:
         """Print the result line, with these fields instead; nothing for null."""
         self.ended = True

@@ -10,6 +10,8 @@ import pytest
 from celery import Celery
 from pytest_celery import CeleryTestBroker, CeleryTestSetup, CeleryTestWorker
 
+from app.db import tasks
+from app.domain.reason import Reason
 from app.domain.task import TaskState
 from tests.fakes.scripted_cli import ScriptedCli
 from tests.integration.jobs.plant import Plant, sender
@@ -106,6 +108,27 @@ def test_asked_to_stop_it_gives_back_what_runs(
     assert (back.state, back.failures) == (TaskState.QUEUED, 0)
     assert task.id in plant.untold()
     assert not _alive(plant.cli)
+
+
+@pytest.mark.parametrize("asked", [("SIGQUIT",), ("SIGTERM", "SIGTERM"), ("SIGINT", "SIGINT")])
+def test_in_a_hurry_it_gives_back_what_runs_too(plant: Plant, tmp_path: Path, asked: tuple[str, ...]) -> None:
+    """SIGQUIT, or asking twice, waits for no grace: the CLI ends, its Task is back, the status is 0."""
+    name = "-".join(asked).lower()
+    worker = plant.worker(name, ERRAND_SHUTDOWN_GRACE="60")
+    task = plant.ask({"ignore": ["SIGTERM"]}, {"say": "here"}, {"wait_for": str(tmp_path / "never")})
+    wait_until(lambda: plant.now(task).last_seq > 1, message="the CLI runs")
+
+    for number in asked:
+        worker.kill(number)
+        wait_until(lambda: "machine_stopping" in worker.logs(), 5)
+
+    process = worker.container._container.process
+    assert process.wait(10) == 0
+    assert "Traceback" not in worker.logs()
+    back = plant.now(task)
+    assert (back.state, back.reason, back.failures) == (TaskState.QUEUED, Reason.INTERRUPTED, 0)
+    assert not _alive(plant.cli)
+    plant.db.write(tasks.cancel, task.id)
 
 
 def _alive(cli: ScriptedCli) -> list[int]:
