@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Table, delete, exists, select, true, tuple_, update
+from sqlalchemy import Connection, Select, Table, delete, exists, select, true, tuple_, update
 
 from app.db.rows import chunks, idempotency_keys, machines, outputs, sessions, tasks
 from app.domain.task import FINAL, SessionId
@@ -31,17 +31,16 @@ def take_old(c: Connection, before: datetime, *, limit: int = 100) -> list[Sessi
     return list(c.execute(select(sessions.c.id).where(sessions.c.going).limit(limit)).scalars())
 
 
-def delete_some(c: Connection, session_id: SessionId) -> bool:
-    """Delete a part of the Session, the Session itself last; return whether there is more to delete."""
-    mine = list(c.execute(select(tasks.c.id).where(tasks.c.session_id == session_id)).scalars())
-    for table in (chunks, outputs):
-        if mine and _delete_rows(c, table, mine):
-            return True
-    c.execute(delete(sessions).where(sessions.c.id == session_id))
+def delete_some(c: Connection, session_ids: Sequence[SessionId]) -> bool:
+    """Delete a part of these Sessions, themselves last; return whether there is more to delete."""
+    mine = select(tasks.c.id).where(tasks.c.session_id.in_(session_ids))
+    if any(_delete_rows(c, table, mine) for table in (chunks, outputs)):
+        return True
+    c.execute(delete(sessions).where(sessions.c.id.in_(session_ids)))
     return False
 
 
-def _delete_rows(c: Connection, table: Table, task_ids: Sequence[str]) -> int:
+def _delete_rows(c: Connection, table: Table, task_ids: Select[tuple[str]]) -> int:
     key = tuple_(*table.primary_key.columns)
     some = select(*table.primary_key.columns).where(table.c.task_id.in_(task_ids)).limit(AT_ONCE)
     return c.execute(delete(table).where(key.in_(some))).rowcount

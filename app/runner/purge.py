@@ -1,7 +1,10 @@
 """Retention: old conversations go, with their output and their workspaces."""
 
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from math import inf
 from pathlib import Path
 
@@ -17,6 +20,8 @@ log = structlog.get_logger()
 
 #: A request sent again after this long is another one; a worker that was gone for so long has another name.
 TRACES_KEPT = timedelta(days=7)
+#: Seconds between two transactions: SQLite's waiters sleep, and would find it taken each time they look.
+SHORTEST_PAUSE = 0.05
 #: Directories asked about in one query.
 _AT_ONCE = 500
 
@@ -25,14 +30,22 @@ def purge(db: Database, data_dir: Path, *, before: datetime) -> int:
     """Delete all that nobody used since `before`; return how many Sessions that were."""
     gone = 0
     while old := db.write(retention.take_old, before):
+        _while_more(partial(db.write, retention.delete_some, old))
         for session_id in old:
-            while db.write(retention.delete_some, session_id):
-                pass
             _remove(data_dir, session_id)
-            gone += 1
-    while gone and db.write(retention.give_back):
-        pass
+        gone += len(old)
+    if gone:
+        _while_more(partial(db.write, retention.give_back))
     return gone
+
+
+def _while_more(step: Callable[[], bool]) -> None:
+    """Do one small transaction after the other, and leave as much time to everybody else in between."""
+    while True:
+        began = time.monotonic()
+        if not step():
+            return
+        time.sleep(max(SHORTEST_PAUSE, time.monotonic() - began))
 
 
 def purge_traces(db: Database) -> None:

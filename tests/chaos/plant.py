@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -41,6 +42,7 @@ class Plant:
         concurrency: int = 3,
         webs: int = 2,
         module: str = "tasks.celery",
+        env: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
         self.records = folder / "records"
@@ -52,7 +54,7 @@ class Plant:
         self.redis = RedisServer(folder / "redis")
         self.store: Store = Postgres() if database == "postgres" else Sqlite(self.data / "errand.db")
         self.port = free_port()
-        self._env = self._environment(concurrency, webs)
+        self._env = self._environment(concurrency, webs) | dict(env or {})
         self.services = {service.name: service for service in self._described(concurrency, module)}
         self.celery = self._sender()
         #: For looking, not for judging: what counts is read over REST and from the recordings.

@@ -126,6 +126,12 @@ class Sqlite:
             self._lock.close()
             self._lock = None
 
+    def size(self) -> int:
+        """Return the file's bytes, the WAL folded into it."""
+        with contextlib.closing(self._connected()) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return self._file.stat().st_size
+
     def remove(self) -> None:
         """It goes with its folder."""
         self.heal()
