@@ -26,6 +26,10 @@ OPERATIONS = "docs/operations.md"
 STATES = "docs/state-machine.md"
 #: Where routes are described: REST, WebSocket, pages.
 ROUTES = ("docs/api.md", "docs/protocol.md", "docs/architecture.md")
+#: Where the cases of the catalogue of faults and attacks are listed, and which of its groups and numbers.
+CASES = {
+    "docs/reliability.md": {"Q": {*range(1, 13)}, "DB": {*range(1, 9)} - {7}, "LOAD": {*range(1, 6)}},
+}
 DOCUMENTS = sorted(path for path in files() if path.suffix == ".md" and path.parts[0] in {"docs", path.name})
 
 
@@ -149,6 +153,21 @@ def test_commands_exist(path: Path) -> None:
     assert [name for name in programs if not (ROOT / name).is_file()] == []
     assert [name for name in modules if find_spec(name) is None] == []
     assert set(words) <= errand.commands.keys()
+
+
+@pytest.mark.parametrize(("file", "groups"), CASES.items())
+def test_every_case_is_proved_by_something_that_exists(file: str, groups: dict[str, set[int]]) -> None:
+    """The table of the catalogue's cases names each of them once, and only functions that are there."""
+    rows = table(section(file, "The cases, by id"))
+    proofs = {code(row[0]): re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row[2]) for row in rows}
+
+    assert {f"{name}-{n:02}" for name, numbers in groups.items() for n in numbers} == proofs.keys()
+    assert [case for case, named in proofs.items() if not named] == []
+    assert [
+        f"{path}::{name}"
+        for path, name in sorted({proof for named in proofs.values() for proof in named})
+        if not re.search(rf"^def {name}\(", (ROOT / path).read_text(), re.MULTILINE)
+    ] == []
 
 
 def test_the_procfile_is_described() -> None:
