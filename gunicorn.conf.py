@@ -19,6 +19,7 @@ from app.db.engine import Database
 from app.domain.machine import Role
 from app.errors import ErrandError
 from app.log import configure_logging
+from app.security.redact import Redactor
 from app.settings import load_settings
 
 _settings = load_settings()
@@ -49,7 +50,7 @@ logconfig_dict: dict[str, Any] = {
 
 def on_starting(_master: Any) -> None:
     """Log in the one format, from the first line; workers inherit it."""
-    configure_logging("web")
+    configure_logging("web", clean=Redactor(_settings.secrets()).clean_text)
 
 
 def post_worker_init(worker: Any) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -20,8 +21,11 @@ _TRACEBACKS = structlog.processors.ExceptionRenderer(
 CHATTY = ("alembic", "celery.app.trace", "celery.beat", "celery.worker.strategy", "httpx")
 
 
-def configure_logging(process: str) -> None:
-    """Send structlog and the standard library to stdout in one format, naming `process` on each line."""
+def configure_logging(process: str, *, clean: Callable[[str], str] = str) -> None:
+    """Send structlog and the standard library to stdout in one format, naming `process` on each line.
+
+    `clean` takes the secrets out of each line, wherever in it they are.
+    """
     tty = sys.stdout.isatty()
     renderer: Any = _terminal() if tty else structlog.processors.JSONRenderer()
     shared = [*_SHARED, _naming(process)]
@@ -37,6 +41,7 @@ def configure_logging(process: str) -> None:
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             *([] if tty else [_TRACEBACKS]),
             renderer,
+            _cleaning(clean),
         ],
     )
     handler = logging.StreamHandler(sys.stdout)
@@ -46,6 +51,11 @@ def configure_logging(process: str) -> None:
     root.setLevel(logging.INFO)
     for chatty in CHATTY:
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _cleaning(clean: Callable[[str], str]) -> Any:
+    """Clean the line as it is printed: nothing is added to it after that."""
+    return lambda _logger, _method, line: clean(line)
 
 
 def _terminal() -> Any:

@@ -5,6 +5,7 @@ import secrets
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
 from pydantic import (
@@ -97,6 +98,13 @@ class Settings(BaseSettings):
         scheme, rest = self.database_url_given.split("://", 1)
         # Heroku and others still hand out postgres://, which SQLAlchemy refuses.
         return f"{_DRIVERS.get(scheme, scheme)}://{rest}"
+
+    def secrets(self) -> list[str]:
+        """Return every secret among these settings, for whoever has to keep them out of sight."""
+        urls = [self.database_url_given or "", self.redis_url]
+        passwords = [unquote(urlsplit(url).password or "") for url in urls]
+        found = [*(url for url, password in zip(urls, passwords, strict=True) if password), *passwords]
+        return [secret for secret in (*found, self.admin_token(), self.secret_key()) if secret]
 
     def admin_token(self) -> str:
         """The ready API token with the admin role; made once and kept in the data dir if not given."""

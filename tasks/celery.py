@@ -16,7 +16,9 @@ from kombu.transport import TRANSPORT_ALIASES
 from app.dispatch import CONTROL, RUNS
 from app.errors import ErrandError, Unavailable
 from app.log import configure_logging
-from app.settings import load_settings
+from app.runner.environment import secrets_in
+from app.security.redact import Redactor
+from app.settings import for_clis, load_settings
 from tasks.machine import Machinery
 
 log = structlog.get_logger()
@@ -45,14 +47,19 @@ def machinery() -> Machinery:
 
 @signals.setup_logging.connect
 def _log(**_: Any) -> None:
-    configure_logging("worker")
+    _log_as("worker")
+
+
+def _log_as(process: str) -> None:
+    secrets = [*load_settings().secrets(), *secrets_in(for_clis())]
+    configure_logging(process, clean=Redactor(secrets).clean_text)
 
 
 @signals.celeryd_after_setup.connect
 def _build(sender: str, instance: Any, **_: Any) -> None:
     global _machinery  # noqa: PLW0603 - one worker per process, and jobs are plain functions
     queues = set(instance.app.amqp.queues.consume_from)
-    configure_logging("worker" if RUNS in queues else CONTROL)
+    _log_as("worker" if RUNS in queues else CONTROL)
     # Celery's plans for 6.0 are no news whenever Redis is lost; it switches them on after its set-up of logs.
     warnings.simplefilter("ignore", CPendingDeprecationWarning)
     _machinery = _built(sender, queues)

@@ -22,9 +22,11 @@ from app.live.publisher import Publisher
 from app.process import installation, sweep
 from app.rescuer import Rescuer
 from app.runner.clis import Clis
+from app.runner.environment import secrets_in
 from app.runner.execute import Runner
 from app.runner.follow import KILL_AFTER
 from app.runner.held import LeaseKeeper
+from app.security.redact import Redactor
 from app.settings import Settings, for_clis
 from tasks.observer import Observer
 from tasks.strays import Strays
@@ -69,6 +71,7 @@ class Machinery:
             clis=self._clis,
             machine=self._machine.name,
             environ=environ,
+            redactor=Redactor([*settings.secrets(), *secrets_in(environ)]),
         )
         rescuer = Rescuer(self.db, self.bell, self.publisher, settings)
         self._observer = Observer(rescuer, self.db, self._role)

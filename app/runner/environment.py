@@ -1,6 +1,7 @@
 """The environment a CLI gets: an allow-list, what its Agent passes through, and nothing of Errand's own."""
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -15,6 +16,7 @@ _ALLOWED = frozenset(
     }
 )
 _ALLOWED_PREFIX = "LC_"
+_SECRET = re.compile("key|token|secret|password|passwd|credential|auth(?!or)", re.IGNORECASE)
 
 
 def build_environment(
@@ -39,6 +41,11 @@ def build_environment(
         "TMPDIR": str(tmp),
         "TERM": "dumb",
     }
+
+
+def secrets_in(environ: Mapping[str, str]) -> list[str]:
+    """Return the values of those variables that are secrets by their name: keys, not addresses."""
+    return [value for name, value in environ.items() if _SECRET.search(name)]
 
 
 def _is_allowed(name: str) -> bool:

@@ -30,6 +30,7 @@ from app.runner.follow import Follower, Limits
 from app.runner.held import Held, LeaseKeeper
 from app.runner.transcript import Transcript, patiently
 from app.runner.workspace import SessionDirs, prepare
+from app.security.redact import Redactor
 from app.settings import Settings
 
 log = structlog.get_logger()
@@ -62,6 +63,7 @@ class Runner:
         clis: Clis,
         machine: str,
         environ: Mapping[str, str],
+        redactor: Redactor,
     ) -> None:
         self._settings = settings
         self._db = db
@@ -70,6 +72,7 @@ class Runner:
         self._clis = clis
         self._machine = machine
         self._environ = environ
+        self._redactor = redactor
         self._agents = Agents(settings.agents_dir)
 
     def run(self, task_id: TaskId) -> Finished | None:
@@ -112,7 +115,8 @@ class Runner:
         except Exception as error:
             # Whatever went wrong, the Task has to end and its slot to be given back.
             log.exception("run_failed")
-            return endings.broken(claim, Reason.INTERNAL, f"{type(error).__name__}: {error}")
+            detail = self._redactor.clean_text(f"{type(error).__name__}: {error}")
+            return endings.broken(claim, Reason.INTERNAL, detail)
 
     def _attempt(self, claim: Claim, held: Held) -> Ran:
         task = claim.task
@@ -160,6 +164,8 @@ class Runner:
             return Follower(
                 process,
                 adapter.parser(run),
+                cleaner=adapter.cleaner(self._redactor),
+                stderr=self._redactor.stream(),
                 transcript=transcript,
                 held=held,
                 limits=self._limits(run.agent),

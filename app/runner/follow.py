@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from app.domain.event import Event
 from app.domain.reason import Reason
 from app.process import Process
-from app.runner.adapters.base import Parser
+from app.runner.adapters.base import Cleaner, Parser
 from app.runner.endings import Cut, Ran
 from app.runner.held import Held, Stop
 from app.runner.transcript import Transcript
@@ -41,6 +41,8 @@ class Follower:
         process: Process,
         parser: Parser,
         *,
+        cleaner: Cleaner,
+        stderr: Cleaner,
         transcript: Transcript,
         held: Held,
         limits: Limits,
@@ -48,6 +50,9 @@ class Follower:
     ) -> None:
         self._process = process
         self._parser = parser
+        #: Between what is read and everything else: parser, rows, Redis, logs.
+        self._stdout = cleaner
+        self._stderr = stderr
         self._transcript = transcript
         self._held = held
         self._limits = limits
@@ -65,6 +70,8 @@ class Follower:
         stopped = self._parser.stop
         if self._process.exit is None:
             self._end(keep=cut is None or cut.reason is not Reason.OUTPUT_LIMIT)
+        self._store(self._stderr.finish(), self._parser.feed_stderr, raw=False)
+        self._store(self._stdout.finish(), self._parser.feed, raw=True)
         code, number = (
             (self._process.exit.code, self._process.exit.signal) if self._process.exit else (None, 9)
         )
@@ -105,8 +112,8 @@ class Follower:
         room = max(0, self._limits.output - self._printed) if keep else 0
         self._printed += len(output.stdout) + len(output.stderr)
         stdout, stderr = output.stdout[:room], output.stderr[: max(0, room - len(output.stdout))]
-        self._store(stderr, self._parser.feed_stderr, raw=False)
-        self._store(stdout, self._parser.feed, raw=True)
+        self._store(self._stderr.feed(stderr), self._parser.feed_stderr, raw=False)
+        self._store(self._stdout.feed(stdout), self._parser.feed, raw=True)
         # Storing may have taken long, and the CLI had to wait for it.
         self._heard = self._now()
 

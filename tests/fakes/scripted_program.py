@@ -101,12 +101,26 @@ class Program:
 
     def stream(self, text: str) -> None:
         """Say one text word by word, then whole, as the real one does."""
+        first, *others = text.split(" ")
+        self._in_pieces(text, [first, *(f" {word}" for word in others)])
+
+    def spelt(self, text: str) -> None:
+        """Say one text letter by letter, then whole."""
+        self._in_pieces(text, list(text))
+
+    def slowly(self, text: str) -> None:
+        """Print text that is no JSON byte by byte, so that each is read by itself."""
+        for byte in text.encode():
+            self.write(bytes([byte]))
+            time.sleep(0.002)
+
+    def _in_pieces(self, text: str, pieces: list[str]) -> None:
         whole = json.loads(self.message({"type": "text", "text": text}))
         identity = whole["message"]["id"]
         start = {"type": "message_start", "message": {"id": identity}}
         self.line(type="stream_event", event=start)
-        for number, word in enumerate(text.split(" ")):
-            delta = {"type": "text_delta", "text": f" {word}" if number else word}
+        for piece in pieces:
+            delta = {"type": "text_delta", "text": piece}
             self.line(type="stream_event", event={"type": "content_block_delta", "index": 0, "delta": delta})
         self.line(**whole)
         self.line(type="stream_event", event={"type": "message_stop"})

@@ -14,6 +14,7 @@ from app.domain.agent import Agent
 from app.domain.event import Event
 from app.domain.reason import Reason, sentence
 from app.domain.task import Tokens
+from app.security.redact import Redactor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +85,16 @@ class Parser(Protocol):
         """Both streams have ended: return the last Events and how the run went."""
 
 
+class Cleaner(Protocol):
+    """Takes secrets out of standard output as it comes; what may be the beginning of one waits."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Take what was printed; return what can be shown."""
+
+    def finish(self) -> bytes:
+        """Return what waited: nothing follows it."""
+
+
 class Adapter(Protocol):
     """One CLI: how it is called, and how it is understood."""
 
@@ -104,5 +115,8 @@ class Adapter(Protocol):
     def stdin(self, run: Run) -> bytes:
         """Return all of its standard input."""
 
+    def cleaner(self, redactor: Redactor) -> Cleaner:
+        """Return a Cleaner for one run, which knows how this CLI spreads a text over its lines."""
+
     def parser(self, run: Run) -> Parser:
-        """Return a Parser for one run."""
+        """Return a Parser for one run, to be fed what is clean."""

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 
 from app.runner.adapters.base import Run
+from app.runner.adapters.claude_cleaner import ClaudeCleaner
 from app.runner.adapters.claude_parser import ClaudeParser
+from app.security.redact import Redactor
 
 #: Input that begins with `-` or `/` may be flag or command to the CLI: ours never begins as the user wants.
 FIRST_LINE = "The request follows."
@@ -49,6 +51,10 @@ class ClaudeAdapter:
     def stdin(self, run: Run) -> bytes:
         """Return the fixed first line, an empty one, and the message byte for byte."""
         return f"{FIRST_LINE}\n\n{run.message}".encode("utf-8", "replace")
+
+    def cleaner(self, redactor: Redactor) -> ClaudeCleaner:
+        """Return a cleaner of stream-json lines."""
+        return ClaudeCleaner(redactor)
 
     def parser(self, run: Run) -> ClaudeParser:
         """Return a parser of its stream-json lines."""

@@ -9,6 +9,7 @@ from app.runner.adapters.base import Outcome, Run
 from app.runner.adapters.exits import Stderrs, verdict
 from app.runner.adapters.lines import PIECE, LineSplitter
 from app.runner.adapters.tail import Tail
+from app.security.redact import Redactor, Stream
 
 
 class CommandAdapter:
@@ -35,6 +36,10 @@ class CommandAdapter:
     def stdin(self, run: Run) -> bytes:
         """Return the message as it was written."""
         return run.message.encode("utf-8", "replace")
+
+    def cleaner(self, redactor: Redactor) -> Stream:
+        """Return a cleaner of any bytes."""
+        return redactor.stream()
 
     def parser(self, run: Run) -> "CommandParser":
         """Return a parser that only cuts lines."""

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from app.runner.adapters.base import Run
+from app.runner.adapters.claude_cleaner import ClaudeCleaner
 from app.runner.adapters.claude_parser import ClaudeParser
+from app.security.redact import Redactor
 
 PROGRAM = Path(__file__).resolve().parents[2] / "demo" / "program.py"
 
@@ -27,6 +29,10 @@ class DemoAdapter:
     def stdin(self, run: Run) -> bytes:
         """Return the message; this program takes nothing on it for a flag."""
         return run.message.encode("utf-8", "replace")
+
+    def cleaner(self, redactor: Redactor) -> ClaudeCleaner:
+        """Return a cleaner of stream-json lines."""
+        return ClaudeCleaner(redactor)
 
     def parser(self, run: Run) -> ClaudeParser:
         """Return a parser of its lines."""

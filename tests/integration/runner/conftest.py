@@ -16,8 +16,10 @@ from app.domain.event import Record
 from app.domain.task import SessionId, Task, TaskId, TaskState
 from app.live.publisher import Publisher
 from app.runner.clis import Clis
+from app.runner.environment import secrets_in
 from app.runner.execute import Finished, Runner
 from app.runner.held import LeaseKeeper
+from app.security.redact import Redactor
 from app.settings import Settings
 from tests.fakes.scripted_cli import ScriptedCli
 
@@ -31,6 +33,7 @@ class Bench:
         self.db = db
         self.cli = cli
         self.grace = 60.0
+        self.passed: dict[str, str] = {}
         self.agents = data / "agents"
         self.agent("brain", AGENT)
         known = {"data_dir": data, "agents_dir": self.agents, "lease_seconds": 30, **settings}
@@ -53,7 +56,7 @@ class Bench:
 
     def _runner(self) -> Runner:
         path = f"{self.cli.directory}:{os.environ['PATH']}"
-        environ = {"PATH": path, "PASSED": "yes", "DATABASE_URL": "secret"}
+        environ = {"PATH": path, "PASSED": "yes", "DATABASE_URL": "secret", **self.passed}
         return Runner(
             self.settings,
             db=self.db,
@@ -62,6 +65,7 @@ class Bench:
             clis=Clis(environ),
             machine="bench",
             environ=environ,
+            redactor=Redactor([*self.settings.secrets(), *secrets_in(environ)]),
         )
 
     def agent(self, name: str, toml: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from pydantic import SecretStr
 
 from app.db import leases, sessions, tasks
 from app.domain.reason import Reason
@@ -324,6 +325,29 @@ def test_the_prompt_is_neither_flag_nor_command_nor_environment(bench: Bench, tm
         assert given["env"]["PASSED"] == "yes"
         assert "DATABASE_URL" not in given["env"]
         assert given["env"]["HOME"].startswith(str(bench.settings.data_dir))
+
+
+@pytest.mark.parametrize("how", ["whole", "byte by byte", "streamed in pieces"])
+def test_a_secret_that_is_printed_reaches_no_row(bench: Bench, how: str) -> None:
+    """SEC-01, SEC-02: what the CLI was given and what is Errand's own, on both streams."""
+    own, given = "a-token-of-errands-own", "sk-given-to-the-agent-1234"
+    bench.passed["PASSED_KEY"] = given
+    bench.limit(admin_token_given=SecretStr(own))
+    bench.agent("brain", 'cli = "claude"\nenv = ["PASSED", "PASSED_KEY"]\n')
+    both = f"first {own} then {given} and on"
+    steps: dict[str, list[dict[str, object]]] = {
+        "whole": [{"say": both}, {"complain": both}],
+        "byte by byte": [{"slowly": f"{both}\n"}, {"complain": own}],
+        "streamed in pieces": [{"spelt": both}],
+    }
+
+    task = bench.run(script(*steps[how]))
+
+    assert task.state is TaskState.COMPLETED
+    stored = json.dumps([bench.events(task), task.result]) + bench.output(task).decode()
+    assert own not in stored
+    assert given not in stored
+    assert "first *** then *** and on" in "".join(str(event.get("text", "")) for event in bench.events(task))
 
 
 def test_a_session_runs_one_task_at_a_time_whoever_asks(bench: Bench) -> None:
