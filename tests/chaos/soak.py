@@ -108,8 +108,9 @@ def _samples(drill: Drill, seconds: float) -> Iterator[Sample]:
 
 
 def _sample(at: float, what: str, process: psutil.Process) -> Sample:
+    # Not what it shares with nobody: pages it had from its parent become its own one by one, and are no more.
     with process.oneshot():
-        memory = process.memory_full_info().uss / _MB
+        memory = process.memory_info().rss / _MB
         return Sample(at, what, memory, process.num_fds(), process.num_threads())
 
 

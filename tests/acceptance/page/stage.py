@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from app.clock import utcnow
-from app.db import events, leases, ledger, runs, tasks
+from app.db import doorbells, events, leases, ledger, rows, runs, tasks
 from app.db.engine import Database
 from app.db.runs import Claim, Ending
 from app.db.tasks import NewTask
 from app.domain.event import Event, Text
 from app.domain.reason import Reason, sentence
-from app.domain.task import AttemptState, Task, TaskId, TaskState
+from app.domain.task import AttemptState, SessionId, Task, TaskId, TaskState
 
 GOOD = Ending(task_state=TaskState.COMPLETED, attempt_state=AttemptState.SUCCEEDED, exit_code=0)
 INTERRUPTED = Ending(
@@ -28,10 +28,11 @@ _PIECE = 1000
 
 @dataclass(frozen=True)
 class Run:
-    """One Attempt: what it printed, how it ended (None: its worker died), and doorbells after it."""
+    """One Attempt: what it printed, how it ended (None: its worker died), renewals, doorbells after it."""
 
     script: Sequence[Event]
     ending: Ending | None = GOOD
+    renewals: int = 0
     rung: int = 0
 
 
@@ -42,16 +43,43 @@ class Stage:
         self._database = database
 
     def play(
-        self, message: str, script: Sequence[Event], *, ending: Ending = GOOD, agent: str = "demo"
+        self,
+        message: str,
+        script: Sequence[Event],
+        *,
+        ending: Ending = GOOD,
+        agent: str = "demo",
+        cli: str = "demo",
+        after: Task | None = None,
     ) -> Task:
-        """Return a Task that printed `script` and ended so."""
-        return self.play_runs(message, [Run(script, ending)], agent=agent)
+        """Return a Task that printed `script` and ended so; `after` is one of the same conversation."""
+        session_id = None if after is None else after.session_id
+        return self._database.write(_played, _new(message, agent, cli, session_id), [Run(script, ending)])
 
-    def play_runs(self, message: str, script: Sequence[Run], *, agent: str = "demo") -> Task:
+    def play_runs(self, message: str, script: Sequence[Run]) -> Task:
         """Return a Task that was run so often."""
-        new = NewTask(message=message, agent=agent, cli="demo", max_attempts=3)
         # In one transaction, so that no worker claims what is only played.
-        return self._database.write(_played, new, script)
+        return self._database.write(_played, _new(message), script)
+
+    def begin(self, message: str, script: Sequence[Event], *, before: Sequence[Run] = ()) -> Task:
+        """Return a Task that runs, after what was `before`: for half a minute, then it is taken for lost."""
+        return self._database.write(_begun, _new(message), before, script)
+
+    def renew(self, task: Task) -> None:
+        """Renew the Lease of one that runs."""
+        self._database.write(runs.renew, task.id, task.attempt)
+
+    def end(self, task: Task) -> None:
+        """Let one that runs end well, without telling anybody."""
+        self._database.write(runs.finish, task.id, task.attempt, GOOD)
+
+    def wait(self, message: str) -> Task:
+        """Return a Task that waits: for a minute everybody thinks that a worker was told of it."""
+        return self._database.write(_waiting, _new(message))
+
+    def age(self, task: Task, *, days: int) -> None:
+        """Have all of it happened so long ago."""
+        self._database.write(_aged, task, timedelta(days=days))
 
     def pause(self, message: str) -> Task:
         """Return a Task that failed once and waits ten minutes for its second Attempt."""
@@ -75,12 +103,44 @@ class Stage:
             self._database.write(tasks.cancel, task.id)
 
 
+def _new(
+    message: str, agent: str = "demo", cli: str = "demo", session_id: SessionId | None = None
+) -> NewTask:
+    return NewTask(message=message, agent=agent, cli=cli, max_attempts=3, session_id=session_id)
+
+
+def _begun(c: Connection, new: NewTask, before: Sequence[Run], script: Sequence[Event]) -> Task:
+    task = _played(c, new, before)
+    _print(c, _claimed(c, task.id), script)
+    return tasks.get(c, task.id)
+
+
+def _waiting(c: Connection, new: NewTask) -> Task:
+    task = tasks.create(c, new)
+    doorbells.mark_rung(c, [task.id], utcnow() + doorbells.SKEW / 2)
+    return task
+
+
+def _aged(c: Connection, task: Task, by: timedelta) -> None:
+    of_task, of_session = rows.tasks.c, rows.sessions.c
+    begun, ended = task.created_at - by, utcnow() - by
+    c.execute(update(rows.tasks).where(of_task.id == task.id).values(created_at=begun, finished_at=ended))
+    c.execute(update(rows.sessions).where(of_session.id == task.session_id).values(updated_at=ended))
+
+
+def _claimed(c: Connection, task_id: TaskId) -> Claim:
+    claim = runs.claim(c, task_id, machine="stage")
+    assert claim is not None
+    return claim
+
+
 def _played(c: Connection, new: NewTask, script: Sequence[Run]) -> Task:
     task_id = tasks.create(c, new).id
     for run in script:
-        claim = runs.claim(c, task_id, machine="stage")
-        assert claim is not None
+        claim = _claimed(c, task_id)
         _print(c, claim, run.script)
+        for _ in range(run.renewals):
+            runs.renew(c, task_id, claim.attempt)
         if run.ending is None:
             _lose(c, task_id)
         else:

@@ -9,27 +9,34 @@ from .visitor import Visitor
 
 
 @pytest.fixture
-def two(stage: Stage) -> tuple[str, str]:
-    """Two conversations, the newer first, as in the list."""
+def three(stage: Stage) -> tuple[str, str, str]:
+    """Three conversations, the newest first, as in the list."""
+    oldest = stage.play("The oldest one", [Text(text="Oldest words.")])
     older = stage.play("The older one", [Text(text="Old words.")])
     newer = stage.play("The newer one", [Text(text="New words.")])
-    return newer.session_id, older.session_id
+    return newer.session_id, older.session_id, oldest.session_id
 
 
-def test_the_page_goes_by_keyboard(visitor: Visitor, two: tuple[str, str]) -> None:
+def test_the_page_goes_by_keyboard(visitor: Visitor, three: tuple[str, str, str]) -> None:
     """Keys j and k go through the list, n for a new task, / to find, ? for the keys, Esc out of all of it."""
-    newer, older = two
+    newer, older, oldest = three
     keyboard, where = visitor.page.keyboard, "location.pathname"
     visitor.go(f"/sessions/{newer}")
     visitor.see("text=New words.")
     visitor.until("document.activeElement.id === 'prompt'")
     keyboard.press("Escape")
 
-    keyboard.press("j")
-    visitor.until(f"{where} === '/sessions/{older}'")
-    keyboard.press("Escape")
-    keyboard.press("k")
-    visitor.until(f"{where} === '/sessions/{newer}'")
+    for key, words, there in (
+        ("j", "Old words.", older),
+        ("j", "Oldest words.", oldest),
+        ("k", "Old words.", older),
+        ("k", "New words.", newer),
+    ):
+        keyboard.press(key)
+        visitor.see(f"text={words}")
+        assert visitor.run(where) == f"/sessions/{there}"
+    keyboard.press("m")
+    visitor.until("document.activeElement.id === 'prompt'")
     keyboard.press("Escape")
 
     keyboard.press("/")
@@ -62,9 +69,9 @@ def test_enter_sends_and_shift_enter_does_not(visitor: Visitor) -> None:
     visitor.see(".end .state-completed")
 
 
-def test_everything_has_a_name(visitor: Visitor, two: tuple[str, str]) -> None:
+def test_everything_has_a_name(visitor: Visitor, three: tuple[str, str, str]) -> None:
     """Landmarks, buttons and boxes say what they are to who can't see them."""
-    visitor.go(f"/sessions/{two[0]}")
+    visitor.go(f"/sessions/{three[0]}")
     visitor.see(".end .state-completed")
     unnamed = """
       [...document.querySelectorAll('button, a, input, select, textarea, nav, aside')]
@@ -76,9 +83,9 @@ def test_everything_has_a_name(visitor: Visitor, two: tuple[str, str]) -> None:
     assert visitor.run("document.querySelectorAll('main, nav, aside, h1').length") == 4
 
 
-def test_the_list_is_a_drawer_on_a_phone(phone: Visitor, two: tuple[str, str]) -> None:
+def test_the_list_is_a_drawer_on_a_phone(phone: Visitor, three: tuple[str, str, str]) -> None:
     """It opens, leads on, closes; and nothing is wider than the screen."""
-    phone.go(f"/sessions/{two[0]}")
+    phone.go(f"/sessions/{three[0]}")
     phone.see("text=New words.")
     assert phone.run("document.querySelector('.side').inert")
 

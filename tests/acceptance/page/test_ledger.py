@@ -46,7 +46,7 @@ def test_the_ledger_shows_each_attempt_and_what_was_ignored(visitor: Visitor, st
     """How each ended, why and where; and that going on after a shutdown or a lost worker is no drama."""
     script = [
         Run([Text(text="First half.")], INTERRUPTED),
-        Run([Text(text="More.")], None),
+        Run([Text(text="More.")], None, renewals=2),
         Run([Text(text="The rest.")], rung=12),
     ]
     task = stage.play_runs("Go on", script)
@@ -60,6 +60,7 @@ def test_the_ledger_shows_each_attempt_and_what_was_ignored(visitor: Visitor, st
         assert state in line
         assert reason in line
         assert "on stage" in line
+    assert [" lease last renewed at " in line.replace("\n", " ") for line in lines] == [False, True, False]
     assert " to " in str(visitor.see(".attempt-line time").get_attribute("title"))
     ignored = visitor.see(".ignored-line").inner_text()
     assert ignored.startswith("12 duplicate deliveries ignored: already finished, ")

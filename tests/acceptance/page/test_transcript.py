@@ -1,9 +1,6 @@
 """Cards: what is open, what is folded, what stays where it is."""
 
-from app.db.runs import Ending
-from app.domain.event import Event, Notice, Raw, Result, Text, ToolCall, ToolResult
-from app.domain.reason import Reason
-from app.domain.task import AttemptState, TaskState
+from app.domain.event import Event, Notice, Raw, Text, ToolCall, ToolResult
 
 from .stage import Stage
 from .visitor import Visitor
@@ -45,6 +42,30 @@ def test_an_edit_is_a_diff(visitor: Visitor, stage: Stage) -> None:
     assert visitor.page.locator(".diff-line.added .diff-text").all_inner_texts() == ["2", "four"]
 
 
+def test_a_long_diff_shows_its_rest_on_request(visitor: Visitor, stage: Stage) -> None:
+    """What is left out is one button away."""
+    task = stage.play("Long edit", _tool(1, "Write", file_path="a.py", content="line\n" * 500))
+    visitor.go(f"/sessions/{task.session_id}")
+    visitor.see(".card-tools .row").click()
+    more = visitor.see(".diff .more")
+    assert more.inner_text() == "100 lines more"
+    more.click()
+
+    visitor.until("document.querySelectorAll('.diff-line.added').length === 500")
+    assert visitor.page.locator(".diff .more").count() == 0
+
+
+def test_a_control_sequence_without_its_end_swallows_nothing(visitor: Visitor, stage: Stage) -> None:
+    """Whatever begins and never ends is over with its line, and a colour before it still holds."""
+    text = "a\x1b]0;t\nsecond\nthird\nx\x90y\nrest\n\x1b[31mred\x1b[\N{BULLET} and more"
+    task = stage.play("Unfinished", _tool(1, "Bash", text, ok=False, command="print"))
+    visitor.go(f"/sessions/{task.session_id}")
+
+    shown = visitor.see(".is-failed .output").inner_text()
+    assert shown.split() == ["a", "second", "third", "x", "rest", "red\N{BULLET}", "and", "more"]
+    assert visitor.see(".ansi-red-fg").inner_text().startswith("red")
+
+
 def test_long_output_shows_head_and_tail(visitor: Visitor, stage: Stage) -> None:
     """The middle comes on request; colours are there, other control sequences are not."""
     lines: list[Event] = [Raw(text=f"\x1b[32mline\x1b[0m {n}\x1b]0;title\x07\x1b[2J") for n in range(1000)]
@@ -60,28 +81,28 @@ def test_long_output_shows_head_and_tail(visitor: Visitor, stage: Stage) -> None
     visitor.until("document.querySelector('.output').textContent.match(/line \\d+/g).length === 1000")
 
 
-def test_a_failure_says_what_happened_what_is_kept_and_what_to_do(visitor: Visitor, stage: Stage) -> None:
-    """A sentence, not a code; and it stands under "Needs you" until it was seen."""
-    sentence = "The CLI ended with exit code 3. Read the end of its output, then retry."
-    ending = Ending(
-        task_state=TaskState.FAILED,
-        attempt_state=AttemptState.FAILED,
-        reason=Reason.EXIT_CODE,
-        detail=sentence,
-        exit_code=3,
-    )
-    task = stage.play("Break", [Result(ok=False, text="boom", turns=2)], ending=ending)
-    visitor.go(f"/tasks/{task.id}")
-    card = visitor.see(".end.failed")
+def test_a_link_to_a_task_shows_that_task(visitor: Visitor, stage: Stage) -> None:
+    """Opened cold, while all of the conversation still comes in, its details too; then the reader is free."""
+    long = [Text(text=f"Line {n}.\n\n" * 20) for n in range(20)]
+    first = stage.play("The first of four", long)
+    second, *_ = [stage.play(f"Another {n}", long, after=first) for n in range(3)]
+    top = f"{_SCROLL}.getBoundingClientRect().top"
+    for task in (first, second):
+        visitor.go(f"/tasks/{task.id}")
+        visitor.until("document.querySelectorAll('.end .state-completed').length === 4")
+        visitor.until("[...document.querySelectorAll('.section')].every((section) => section.firstChild)")
+        its = f"document.querySelector('#task-{task.id}').getBoundingClientRect().top"
+        visitor.until(f"Math.abs({its} - {top}) < 30")
+        visitor.see(".latest")
+        assert task.id in visitor.see(".details").inner_text()
 
-    assert sentence in card.inner_text()
-    assert "Kept: everything it printed and the workspace." in card.inner_text()
-    assert card.get_by_role("button", name="Retry").is_visible()
-    link = card.get_by_role("link", name="Show output")
-    assert link.get_attribute("href") == f"/api/tasks/{task.id}/output"
-    visitor.see(".needs-you .entry[title=Break]")
-    card.get_by_role("button", name="Mark as seen").click()
-    visitor.until("!document.querySelector('.needs-you .entry[title=Break]')")
+    before = visitor.run(f"{_SCROLL}.scrollTop")
+    visitor.page.mouse.move(640, 300)
+    visitor.page.mouse.wheel(0, 300)
+    visitor.until(f"{_SCROLL}.scrollTop > {before + 200}")
+    visitor.page.set_viewport_size({"width": 1280, "height": 700})
+    visitor.page.set_viewport_size({"width": 1280, "height": 860})
+    assert visitor.run(f"{_SCROLL}.scrollTop") > before + 200
 
 
 def test_reading_is_never_moved_by_what_comes(visitor: Visitor) -> None:

@@ -47,6 +47,7 @@ class Visitor:
 
     def rest(self) -> None:
         """Leave this Errand, but keep the page; fail for what it did wrong."""
+        self.page.unroute_all()
         self.page.goto("about:blank")
         assert not self.wrongs, self.wrongs
 

@@ -4,7 +4,6 @@ import * as api from "./api.js";
 import { ask } from "./dialogs.js";
 import { clock } from "./format.js";
 import { announce } from "./live.js";
-import { go } from "./router.js";
 import { isFinal, putTask, tasksOf } from "./store.js";
 import { elapsed } from "./time.js";
 
@@ -38,7 +37,7 @@ export async function stop(task) {
 
 export const retry = (task) => attempt(task, () => api.retry(task.id));
 
-// Sends a message; the Task is on the page before the server's first word about it.
+// Sends a message; the Task is known to the page before the server's first word about it.
 export async function send({ message, agent, sessionId, key }) {
   const body = { message, agent, ...(sessionId ? { session_id: sessionId } : {}) };
   const made = await api.chat(body, key);
@@ -49,6 +48,5 @@ export async function send({ message, agent, sessionId, key }) {
     ...unknown, id: made.task_id, session_id: made.session_id, state: made.state, message, agent, position,
     hold: waits ? "session_busy" : null, created_at: new Date().toISOString(), provisional: true,
   });
-  if (!sessionId) go(`/sessions/${made.session_id}`);
   return made;
 }

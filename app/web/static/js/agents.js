@@ -3,8 +3,8 @@
 import { lastAgent } from "./drafts.js";
 import { known, sessionOf } from "./store.js";
 
-const INSTALL = {
-  claude: "npm install -g @anthropic-ai/claude-code",
+export const INSTALL = {
+  claude: "npm install -g @anthropic-ai/claude-code@latest",
   codex: "npm install -g @openai/codex",
   gemini: "npm install -g @google/gemini-cli",
   opencode: "npm install -g opencode-ai",
@@ -13,7 +13,7 @@ const INSTALL = {
 
 export const aliveWorkers = () => known.machines.filter((machine) => machine.alive && machine.role === "worker");
 
-const cliReady = (name) => aliveWorkers().some(({ clis }) => clis[name]?.path && !clis[name].problem);
+export const cliReady = (name) => aliveWorkers().some(({ clis }) => clis[name]?.path && !clis[name].problem);
 
 export const isScripted = (agent) => agent.name === "demo";
 export const isReady = (agent) => agent.ready;

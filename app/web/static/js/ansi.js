@@ -3,9 +3,11 @@
 import { html } from "../vendor/preact-htm.js";
 import { AnsiUp } from "../vendor/ansi_up.js";
 
-// OSC (titles, clipboard, links), DCS/PM/APC/SOS, CSI, charset and single-character escapes.
-const STRINGS = /(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c|$)?/g;
-const CSI = /(?:\x1b\[|\x9b)[0-?]*[ -/]*(?:[@-~]|$)/g;
+// OSC (titles, clipboard, links), DCS/PM/APC/SOS, CSI, charset and single-character escapes. A string ends at the
+// end of its line at the latest: one that is never closed would swallow the rest of what was printed.
+const STRINGS = /(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x18\x1a\x1b\x80-\x9f\n]*(?:\x07|\x1b\\|\x9c)?/g;
+// One without its end goes too: ansi_up would wait for the end and keep what follows to itself.
+const CSI = /(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?/g;
 const ESCAPES = /\x1b(?!\[)[ -/]*[0-~]?/g;
 const CONTROLS = /[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]/g;
 const COLOUR = /^(?:\x1b\[|\x9b)([\d;]*)m$/;

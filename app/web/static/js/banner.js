@@ -4,7 +4,7 @@ import { html } from "../vendor/preact-htm.js";
 import { get } from "./api.js";
 import { Icon } from "./icons.js";
 import { connection } from "./socket.js";
-import { changed, loadSurroundings } from "./store.js";
+import { changed, loadSurroundings, noteWaiting } from "./store.js";
 
 const EVERY = 15_000;
 let problems = [];
@@ -16,7 +16,9 @@ async function look() {
   clearTimeout(timer);
   let found;
   try {
-    found = (await get("/api/status")).problems;
+    const status = await get("/api/status");
+    found = status.problems;
+    noteWaiting(status.tasks).catch(() => {});
   } catch (problem) {
     // That the server is out of reach is for the connection's sign to say.
     found = problem.status > 0 && problem.status !== 401 ? [problem.message] : [];

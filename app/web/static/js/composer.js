@@ -6,9 +6,15 @@ import { send } from "./actions.js";
 import { agentNames, choose, isReady, isScripted } from "./agents.js";
 import { draft, keepAgent, keepDraft } from "./drafts.js";
 import { Icon } from "./icons.js";
+import { go } from "./router.js";
 import { known } from "./store.js";
 
 const touch = matchMedia("(pointer: coarse)");
+
+// What is left of `text` when `message` was sent from its beginning.
+function without(message, text) {
+  return text.startsWith(message) ? text.slice(message.length).trimStart() : text;
+}
 
 export class Composer extends Component {
   constructor(props) {
@@ -24,6 +30,10 @@ export class Composer extends Component {
 
   componentDidUpdate() {
     this.grow();
+  }
+
+  componentWillUnmount() {
+    this.left = true;
   }
 
   // As tall as its text, up to a third of the window.
@@ -44,25 +54,50 @@ export class Composer extends Component {
     this.setState({ text, problem: null });
   }
 
-  async submit(message = this.state.text) {
+  // The same request sent again after a lost answer has the same key; any other has its own.
+  keyFor(message, agent) {
+    const request = JSON.stringify([message, agent, this.props.sessionId]);
+    if (this.request !== request) Object.assign(this, { request, key: uuid() });
+    return this.key;
+  }
+
+  // Sends what is in the box, or an `example`, { message, agent }, which leaves the box as it is.
+  async submit(example) {
+    const { message, agent } = example ?? { message: this.state.text, agent: this.agent };
     if (!message.trim() || this.state.sending) return;
-    // The same message sent again after a lost answer is the same request.
-    if (this.sent !== message) Object.assign(this, { sent: message, key: uuid() });
     this.setState({ sending: true, problem: null });
-    const { sessionId, place, onSent } = this.props;
+    const { sessionId, onSent } = this.props;
     try {
-      await send({ message, agent: this.agent, sessionId, key: this.key });
-      this.sent = null;
-      if (this.state.agent) keepAgent(this.state.agent);
-      keepDraft(place, "");
-      this.setState({ text: "", sending: false });
+      const made = await send({ message, agent, sessionId, key: this.keyFor(message, agent) });
+      this.request = null;
+      if (!example) this.takeOut(message, made.session_id);
+      this.setState({ sending: false });
+      // Whoever looks at something else by now is not fetched back.
+      if (this.left) return;
       onSent?.();
+      if (!sessionId) go(`/sessions/${made.session_id}`);
     } catch (problem) {
-      // An example that was refused was never in the box.
-      const text = this.state.text || message;
-      keepDraft(place, text);
-      this.setState({ text, sending: false, problem: problem.message });
+      this.refused(problem, message, agent);
     }
+  }
+
+  // What was typed while the message was sent stays, and goes along to a new conversation.
+  takeOut(message, sessionId) {
+    const { place } = this.props;
+    const { text, agent } = this.state;
+    if (agent) keepAgent(agent);
+    const rest = without(message, text);
+    // Another tab may have stored a prompt of its own there.
+    if (draft(place) === text) keepDraft(place, "");
+    keepDraft(sessionId, rest);
+    this.setState({ text: rest });
+  }
+
+  // An example that was refused comes into the box, where that is empty.
+  refused(problem, message, asked) {
+    const [text, agent] = this.state.text ? [this.state.text, this.state.agent] : [message, asked];
+    if (!this.left) keepDraft(this.props.place, text);
+    this.setState({ text, agent, sending: false, problem: problem.message });
   }
 
   onKeyDown(event) {

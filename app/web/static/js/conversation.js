@@ -8,6 +8,7 @@ import { money } from "./format.js";
 import { Icon } from "./icons.js";
 import { announce } from "./live.js";
 import { Now } from "./now.js";
+import { go, takesFocus } from "./router.js";
 import { Follow } from "./scroll.js";
 import { ConnectionSign, TaskState, stateWord } from "./status.js";
 import { isFinal, loadSession, sessionCost, sessionOf, tasksOf } from "./store.js";
@@ -75,7 +76,13 @@ export class Conversation extends Component {
     if (element && at < tasks.length - 1) this.follow.to(element);
   }
 
-  render({ id, onMenu }, { shown, gone, details, read }) {
+  // Where the newest goes on, the address no longer names an older one.
+  sent() {
+    if (this.props.taskId) go(`/sessions/${this.props.id}`);
+    this.follow.toBottom();
+  }
+
+  render({ id, taskId, onMenu }, { shown, gone, details, read }) {
     const tasks = tasksOf(id);
     if (gone && !tasks.length) return html`<${NotFound} what="conversation" onMenu=${onMenu} />`;
     const session = sessionOf(id);
@@ -84,7 +91,6 @@ export class Conversation extends Component {
     document.title = `${task?.state === "running" ? "● " : ""}${title} · Errand`;
     const visible = tasks.slice(-shown);
     const hidden = tasks.length - visible.length;
-    const following = this.follow?.following ?? true;
     const waiting = tasks.filter((one) => one.state === "queued").length;
     return html`<div class=${`conversation ${details ? "shows-details" : ""}`}>
       <header class="head">
@@ -107,13 +113,13 @@ export class Conversation extends Component {
           ${visible.map((one) => html`<${TaskView} key=${one.id} task=${one} />`)}
         </div>
       </div></div>
-      ${!following && html`<button type="button" class="latest" onClick=${() => this.follow.toBottom()}><${Icon} name="down" />Latest</button>`}
+      ${this.follow?.away && html`<button type="button" class="latest" onClick=${() => this.follow.toBottom()}><${Icon} name="down" />Latest</button>`}
       <div class="foot">
         ${task?.state === "running" && html`<${Now} key=${task.id} task=${task} />`}
-        <${Composer} place=${id} sessionId=${id} focus=${true} onSent=${() => this.follow.toBottom()}
+        <${Composer} place=${id} sessionId=${id} focus=${takesFocus()} onSent=${() => this.sent()}
           hint=${task && !isFinal(task) ? `Waits its turn behind ${waiting + (task.state === "running" ? 1 : 0)}` : undefined} />
       </div>
-      ${task && html`<${Details} task=${task} session=${session} tasks=${tasks} agent=${choose(id)} onClose=${() => this.setState({ details: false })} />`}
+      ${task && html`<${Details} task=${tasks.find((one) => one.id === taskId) ?? task} session=${session} tasks=${tasks} agent=${choose(id)} onClose=${() => this.setState({ details: false })} />`}
     </div>`;
   }
 }

@@ -7,7 +7,7 @@ import { count, money, took } from "./format.js";
 import { Icon } from "./icons.js";
 import { Ledger } from "./ledger.js";
 import { TaskState } from "./status.js";
-import { sessionCost } from "./store.js";
+import { isFinal, sessionCost } from "./store.js";
 import { Elapsed, When } from "./time.js";
 
 const TOKENS = { input: "Input", output: "Output", cache_read: "Cache read", cache_write: "Cache written" };
@@ -30,7 +30,8 @@ export function Details({ task, session, tasks, onClose }) {
       <${Pair} term="Agent">${task.agent}<//>
       ${task.cli && html`<${Pair} term="CLI">${task.cli}<//>`}
       <${Pair} term="Asked"><${When} at=${task.created_at} /><//>
-      ${task.started_at && html`<${Pair} term="Took">${task.state === "running" ? html`<${Elapsed} task=${task} />` : took(task.duration_s)}<//>`}
+      ${task.state === "running" && html`<${Pair} term="Running for"><${Elapsed} task=${task} /><//>`}
+      ${isFinal(task) && task.started_at && html`<${Pair} term="Took">${took(task.duration_s)}<//>`}
       <${Pair} term="Cost"><span class="num">${money(task.cost_usd)}</span><//>
       ${tokens.map(([key, word]) => html`<${Pair} term=${word}><span class="num">${count(task.tokens[key])}</span><//>`)}
     </dl>

@@ -45,6 +45,8 @@ export function oneLine(text, limit = 200) {
   return line.length > limit ? `${line.slice(0, limit - 1)}…` : line;
 }
 
+const TOKENS = ["input", "output", "cache_read", "cache_write"];
+
 export function totalTokens(tokens) {
-  return Object.values(tokens ?? {}).reduce((sum, n) => sum + (Number(n) || 0), 0);
+  return TOKENS.reduce((sum, kind) => sum + (Number(tokens?.[kind]) || 0), 0);
 }

@@ -17,7 +17,7 @@ function move(step) {
   const ids = groups().flatMap(([, entries]) => entries.map(([session]) => session.id));
   const at = ids.indexOf(openSession());
   const next = ids[at < 0 ? 0 : Math.min(ids.length - 1, Math.max(0, at + step))];
-  if (next) go(`/sessions/${next}`);
+  if (next) go(`/sessions/${next}`, { focused: false });
   document.querySelector('.entry[aria-current="page"]')?.scrollIntoView({ block: "nearest" });
 }
 

@@ -4,7 +4,10 @@ import { Component, html } from "../vendor/preact-htm.js";
 import { money, plural, took } from "./format.js";
 import { Icon } from "./icons.js";
 import { ignoredOf, isFinal, loadTask } from "./store.js";
-import { Since, When, exact, moment } from "./time.js";
+import { Since, When, exact, moment, since } from "./time.js";
+
+// A renewal is not announced: it is asked for while somebody looks.
+const LOOK_EVERY = 5000;
 
 const STATES = {
   running: ["Running", "running"],
@@ -43,6 +46,14 @@ function Span({ from, to }) {
   return moment(first) === moment(last) ? begun : html`${begun}${"–"}<${When} at=${to} words=${(date) => moment(date, first)} />`;
 }
 
+// That the worker is there, or when it was last: a Lease that is not renewed runs out, and the Task goes on elsewhere.
+function Lease({ state, lease }) {
+  if (state === "lost" && !lease?.renewed_at) return html`<p class="dim lease">lease never renewed</p>`;
+  if (state === "lost") return html`<p class="dim lease">lease last renewed at <${When} at=${lease.renewed_at} words=${moment} /></p>`;
+  if (state !== "running" || !lease?.renewed_at) return null;
+  return html`<p class="dim lease">lease renewed <${When} at=${lease.renewed_at} words=${since} /></p>`;
+}
+
 function AttemptLine({ task, attempt }) {
   const { number, state, reason, detail, machine, exit_code, cost_usd } = attempt;
   const [word, icon] = STATES[state] ?? [state.replaceAll("_", " "), "info"];
@@ -52,6 +63,7 @@ function AttemptLine({ task, attempt }) {
       <span class="dim num">${attempt.finished_at ? duration(attempt) : html`<${Since} task=${task} at=${attempt.started_at} />`}</span></p>
     ${reason && detail && html`<p class="attempt-why">${detail}</p>`}
     <p class="dim"><${Times} ...${attempt} /> on <span class="machine">${machine}</span></p>
+    <${Lease} ...${attempt} />
     ${(reason || facts.length > 0) && html`<p class="dim">${reason && html`<code>${reason}</code>`}${reason && facts.length ? " · " : ""}<span class="num">${facts.join(" · ")}</span></p>`}
   </li>`;
 }
@@ -65,6 +77,13 @@ function IgnoredLine({ why, count, first_at, last_at }) {
 export class Ledger extends Component {
   componentDidMount() {
     this.ask();
+    this.timer = setInterval(() => this.isWatched && this.ask(), LOOK_EVERY);
+  }
+  componentWillUnmount() {
+    clearInterval(this.timer);
+  }
+  get isWatched() {
+    return this.props.task.state === "running" && !document.hidden && Boolean(this.base?.checkVisibility?.());
   }
   // What was ignored comes with the Task by REST only: asked when it is opened, and when it ends.
   componentDidUpdate({ task: before }) {

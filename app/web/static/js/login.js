@@ -13,6 +13,14 @@ function say(sentence) {
   problem.hidden = !sentence;
 }
 
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // a percent sign that somebody typed
+  }
+}
+
 async function signIn(token) {
   button.disabled = true;
   say("");
@@ -35,9 +43,10 @@ async function signIn(token) {
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  // A whole address pasted from the terminal is fine too.
-  const token = box.value.trim().replace(/^.*#token=/, "");
-  if (token) signIn(decodeURIComponent(token));
+  // A whole address pasted from the terminal is fine too; only there is the token written as in an address.
+  const [, inAddress] = /^.*#token=(.*)$/.exec(box.value.trim()) ?? [];
+  const token = inAddress === undefined ? box.value.trim() : decoded(inAddress);
+  if (token) signIn(token);
 });
 
 // The printed address opened where this page is open already changes nothing but the fragment.
@@ -45,7 +54,7 @@ function takeFragment() {
   const found = /^#token=(.+)$/.exec(location.hash);
   if (!found) return;
   history.replaceState(null, "", location.pathname + location.search);
-  signIn(decodeURIComponent(found[1]));
+  signIn(decoded(found[1]));
 }
 
 window.addEventListener("hashchange", takeFragment);

@@ -1,6 +1,9 @@
 // Every view has its own address; going back works.
 
 const listeners = new Set();
+// Whoever goes through the list by key would be caught in the prompt box of the first conversation.
+let focus = true;
+export const takesFocus = () => focus;
 
 export function route() {
   const [, room, id] = location.pathname.split("/");
@@ -13,7 +16,8 @@ function tell() {
   for (const listener of listeners) listener();
 }
 
-export function go(path, { replace = false } = {}) {
+export function go(path, { replace = false, focused = true } = {}) {
+  focus = focused;
   if (path !== location.pathname) history[replace ? "replaceState" : "pushState"](null, "", path);
   tell();
 }
@@ -23,7 +27,10 @@ export function onRoute(listener) {
   return () => listeners.delete(listener);
 }
 
-window.addEventListener("popstate", tell);
+window.addEventListener("popstate", () => {
+  focus = true;
+  tell();
+});
 
 // Links inside the page change the view without loading it again.
 document.addEventListener("click", (event) => {

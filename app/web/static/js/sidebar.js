@@ -9,19 +9,22 @@ import { find } from "./palette.js";
 import { connection } from "./socket.js";
 import { TaskState, needsLook } from "./status.js";
 import { changed, isFinal, known, lastUsed, telling, loadSessions, sessions } from "./store.js";
-import { Elapsed, When, brief, dayName } from "./time.js";
+import { Elapsed, When, brief, briefWithDay, dayName } from "./time.js";
 
 function needsYou(task) {
   return Boolean(task) && (task.state === "failed" || needsLook(task)) && !isSeen(task);
 }
 
+// Those that are not a day.
+const URGENT = ["Needs you", "Running"];
+
 // [[heading, [session, task]...]] in the order of the page, which is also that of j and k.
 export function groups() {
   const latest = telling();
-  const found = new Map([["Needs you", []], ["Running", []]]);
+  const found = new Map(URGENT.map((heading) => [heading, []]));
   for (const session of sessions()) {
     const task = latest.get(session.id);
-    const day = dayName(new Date(lastUsed(session, latest)));
+    const day = dayName(new Date(lastUsed(session, task)));
     const heading = needsYou(task) ? "Needs you" : task && !isFinal(task) ? "Running" : day;
     if (!found.has(heading)) found.set(heading, []);
     found.get(heading).push([session, task]);
@@ -29,11 +32,11 @@ export function groups() {
   return [...found].filter(([, entries]) => entries.length);
 }
 
-function Entry({ session, task, open }) {
+function Entry({ session, task, open, words }) {
   return html`<li><a class="entry" href=${`/sessions/${session.id}`} data-inside aria-current=${open ? "page" : null} title=${session.title}>
     <span class="entry-state">${task ? html`<${TaskState} task=${task} bare=${true} />` : html`<${Icon} name="message" />`}</span>
     <span class="entry-title">${session.title}</span>
-    <span class="entry-meta">${task?.state === "running" ? html`<${Elapsed} task=${task} />` : html`<${When} at=${lastUsed(session, telling())} words=${brief} />`}</span>
+    <span class="entry-meta">${task?.state === "running" ? html`<${Elapsed} task=${task} />` : html`<${When} at=${lastUsed(session, task)} words=${words} />`}</span>
   </a></li>`;
 }
 
@@ -62,8 +65,9 @@ export function Sidebar({ openId, isNew, onClose }) {
     <div class="sidebar-list">
       ${known.error && !connection.away && !isWrong() && html`<p class="sidebar-note" role="alert"><${Icon} name="away" />${known.error.message}</p>`}
       ${all.map(([heading, entries]) => html`<section class=${heading === "Needs you" ? "needs-you" : ""} aria-labelledby=${id(heading)}>
-        <h2 id=${id(heading)}>${heading}${["Needs you", "Running"].includes(heading) && html`<span class="badge">${entries.length}</span>`}</h2>
-        <ul>${entries.map(([session, task]) => html`<${Entry} key=${session.id} session=${session} task=${task} open=${session.id === openId} />`)}</ul>
+        <h2 id=${id(heading)}>${heading}${URGENT.includes(heading) && html`<span class="badge">${entries.length}</span>`}</h2>
+        <ul>${entries.map(([session, task]) => html`<${Entry} key=${session.id} session=${session} task=${task} open=${session.id === openId}
+          words=${URGENT.includes(heading) ? briefWithDay : brief} />`)}</ul>
       </section>`)}
       ${known.loaded && !all.length && !known.error && html`<p class="sidebar-note">Conversations will stand here.</p>`}
       ${known.moreSessions && html`<button type="button" class="more" onClick=${() => loadSessions(known.moreSessions)}>Earlier conversations</button>`}

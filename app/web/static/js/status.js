@@ -39,6 +39,7 @@ export function waitsFor(task, short = false) {
   if (isPaused(task)) return pause(task, short);
   if (task.provisional) return "";
   const place = placeOf(task);
+  if (place === null) return "";
   return place > 1 ? `place ${place}` : "next in line";
 }
 

@@ -13,6 +13,8 @@ const known = {
   machines: [],
   ignored: new Map(),
   moreSessions: null,
+  // Whether more Tasks wait than are known; null until somebody looked.
+  moreQueued: null,
   loaded: false,
   error: null,
 };
@@ -76,8 +78,9 @@ function tells({ state, position }) {
   return state === "queued" ? 2e9 - position : position;
 }
 
-// Place in the queue, from 1, among those that nothing holds.
+// Place in the queue, from 1, among those that nothing holds; null where not all that wait are known.
 export function placeOf(task) {
+  if (known.moreQueued !== false) return null;
   const queue = [...known.tasks.values()].filter((t) => t.state === "queued" && !t.hold && !t.not_before);
   return 1 + queue.filter((t) => t.created_at < task.created_at).length;
 }
@@ -105,17 +108,16 @@ export function putSession(session) {
 
 export const sessionOf = (id) => known.sessions.get(id);
 
-// A Session is as fresh as the newest thing heard of its Tasks.
-export function lastUsed(session, latest) {
-  const task = latest?.get(session.id);
+// A Session is as fresh as the newest thing heard of its Tasks; `task` is the one that tells how it stands.
+export function lastUsed(session, task) {
   const times = [session.updated_at, task?.created_at, task?.finished_at].filter(Boolean);
   return times.sort().at(-1);
 }
 
 export function sessions() {
   const latest = telling();
-  const byUse = (a, b) => (lastUsed(a, latest) < lastUsed(b, latest) ? 1 : -1);
-  return [...known.sessions.values()].sort(byUse);
+  const used = new Map([...known.sessions.values()].map((session) => [session, lastUsed(session, latest.get(session.id))]));
+  return [...used.keys()].sort((a, b) => (used.get(a) < used.get(b) ? 1 : -1));
 }
 
 export function sessionCost(id) {
@@ -142,10 +144,36 @@ export async function loadTask(id) {
 
 // ---- everything at once, and again after each reconnection: a lost echo is read from the rows
 
+// No more than the side shows: each comes with its whole message and result.
+const SHOWN = ["limit=50", "state=failed&limit=25", "state=running&limit=50"];
+const QUEUE = 100;
+const MISSED = 50;
+
+async function loadPage(query) {
+  const page = await get(`/api/tasks?${query}`);
+  page.items.forEach(putTask);
+  return page;
+}
+
+async function loadQueue() {
+  const page = await loadPage(`state=queued&limit=${QUEUE}`);
+  known.moreQueued = Boolean(page.next_cursor);
+  changed();
+  return page;
+}
+
+// A queue that was too long to be known whole is asked for again when it has become shorter.
+export async function noteWaiting(tasks) {
+  if (known.moreQueued && tasks && tasks.queued <= QUEUE) await loadQueue();
+}
+
 async function loadTasks() {
-  const wanted = ["limit=100", "state=failed&limit=50", "state=running&limit=100", "state=queued&limit=100"];
-  const pages = await Promise.all(wanted.map((query) => get(`/api/tasks?${query}`)));
-  pages.forEach((page) => page.items.forEach(putTask));
+  const open = [...known.tasks.values()].filter((task) => !isFinal(task));
+  const pages = await Promise.all([...SHOWN.map(loadPage), loadQueue()]);
+  const found = new Set(pages.flatMap((page) => page.items.map((task) => task.id)));
+  // What was under way and is in no page went on while nobody was listening.
+  const missed = open.filter(({ id }) => !found.has(id)).slice(0, MISSED);
+  await Promise.all(missed.map(({ id }) => loadTask(id).catch(() => {})));
 }
 
 export async function loadSurroundings() {

@@ -8,6 +8,7 @@ import { isSeen, markSeen } from "./drafts.js";
 import { feedOf } from "./feed.js";
 import { count, money, plural, short, took, totalTokens } from "./format.js";
 import { Icon } from "./icons.js";
+import { Command, Limit, commandFor } from "./mend.js";
 import { Section } from "./section.js";
 import { TaskState, needsLook } from "./status.js";
 import { changed, isFinal } from "./store.js";
@@ -70,17 +71,22 @@ function Seen({ task }) {
   return html`<button type="button" class="button quiet" onClick=${seen}><${Icon} name="check" />Mark as seen</button>`;
 }
 
+// Trying again comes first, unless something has to be mended before that.
 function Failed({ task, turns }) {
+  const mend = commandFor(task);
   return html`<section class="end failed" aria-label="What went wrong">
     <p class="end-head"><${TaskState} task=${task} /><span class="facts">${facts(task, turns)}</span></p>
-    <p class="sentence">${task.detail || "The task failed."}</p><p class="kept">${kept(task)}</p>
-    <div class="buttons"><${RetryButton} task=${task} className="button primary" /><${OutputLink} task=${task} /><${Seen} task=${task} /></div>
+    <p class="sentence">${task.detail || "The task failed."}</p>
+    ${mend ? html`<${Command} ...${mend} />` : html`<${Limit} ...${task} />`}
+    <p class="kept">${kept(task)}</p>
+    <div class="buttons"><${RetryButton} task=${task} className=${mend ? "button" : "button primary"} /><${OutputLink} task=${task} /><${Seen} task=${task} /></div>
   </section>`;
 }
 
-function LookAtIt({ task, turns }) {
+function LookAtIt({ task, turns, answer }) {
   return html`<section class="end attention" aria-label="Finished, but look at it">
-    <p class="end-head"><${TaskState} task=${task} /><span class="facts">${facts(task, turns)}</span></p>
+    <p class="end-head"><${TaskState} task=${task} /><span class="facts">${facts(task, turns)}</span>
+      ${answer && html`<span class="end-tools"><${Copy} text=${answer} what="answer" /></span>`}</p>
     <p class="sentence">${task.detail || LOOK[task.attention] || "It finished, but something wants a look."}</p>
     <div class="buttons"><${OutputLink} task=${task} /><${RetryButton} task=${task} words="Run again" /><${Seen} task=${task} /></div>
   </section>`;
@@ -120,11 +126,12 @@ function Waiting({ task, transcript }) {
 }
 
 function End({ task, transcript }) {
-  const turns = transcript.turns;
+  const { turns } = transcript;
+  const answer = task.result ?? transcript.lastText?.text;
   if (task.state === "queued") return html`<${Waiting} task=${task} transcript=${transcript} />`;
   if (task.state === "failed") return html`<${Failed} task=${task} turns=${turns} />`;
-  if (needsLook(task)) return html`<${LookAtIt} task=${task} turns=${turns} />`;
-  if (isFinal(task)) return html`<${Quiet} task=${task} turns=${turns} answer=${task.result ?? transcript.lastText?.text} />`;
+  if (needsLook(task)) return html`<${LookAtIt} task=${task} turns=${turns} answer=${answer} />`;
+  if (isFinal(task)) return html`<${Quiet} task=${task} turns=${turns} answer=${answer} />`;
   return null;
 }
 

@@ -59,12 +59,21 @@ export function moment(date, now = new Date()) {
   return `${date.toLocaleDateString("en", { day: "numeric", month: "short" })} ${hour(date)}`;
 }
 
-// 12 s, 4 min, 2 h: how long until then, on the server's clock; "" when it has come.
-export function until(date) {
-  const seconds = Math.ceil((date - serverNow()) / 1000);
-  if (seconds <= 0) return "";
+// 12 s, 4 min, 2 h.
+function distance(seconds) {
   if (seconds < 100) return `${seconds} s`;
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
+}
+
+// How long until then, on the server's clock; "" when it has come.
+export function until(date) {
+  const seconds = Math.ceil((date - serverNow()) / 1000);
+  return seconds <= 0 ? "" : distance(seconds);
+}
+
+// 4 s ago: to the second, on the server's clock.
+export function since(date) {
+  return `${distance(Math.max(0, Math.floor((serverNow() - date) / 1000)))} ago`;
 }
 
 // As narrow as a list at the side needs it.
@@ -73,6 +82,12 @@ export function brief(date, now = new Date()) {
   if (seconds < 60) return "now";
   if (seconds < 3600) return `${Math.floor(seconds / 60)}m`;
   return hour(date);
+}
+
+// The same where no heading above it names the day; there is no room for the hour as well.
+export function briefWithDay(date, now = new Date()) {
+  const recent = now - date < 3_600_000 || daysAgo(date, now) <= 0;
+  return recent ? brief(date, now) : date.toLocaleDateString("en", { day: "numeric", month: "short" });
 }
 
 export function exact(date) {

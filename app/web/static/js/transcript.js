@@ -52,6 +52,7 @@ export class Transcript {
   beginAttempt(event) {
     this.attempt = event.attempt;
     this.blocks.clear();
+    this.forgetStep();
     if (event.attempt === 1) return;
     // Why it waited, and that it goes on, are one row. `again`: somebody asked for it after an end.
     const card = { kind: "attempt", number: event.attempt, at: event.at, again: this.ended };
@@ -61,6 +62,11 @@ export class Transcript {
       this.changed(last);
     } else this.push(card);
     this.ended = false;
+  }
+
+  // What the Attempt before was at is not what goes on now.
+  forgetStep() {
+    Object.assign(this, { step: null, todos: null, usage: null });
   }
 
   get last() {
@@ -173,6 +179,7 @@ export class Transcript {
   // The Task's own states are told by its card; here only why it waits, and what the CLI says of itself.
   take_status(event) {
     this.ended ||= FINAL.has(event.state);
+    if (event.state === "queued") this.forgetStep();
     if (TASK_STATES.has(event.state) && event.state !== "queued") return;
     if (event.state === "queued" && !event.detail) return;
     const last = this.last;

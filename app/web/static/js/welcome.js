@@ -26,8 +26,7 @@ export class Welcome extends Component {
     clearInterval(this.timer);
   }
   take(example) {
-    this.composer.setState({ agent: "demo" });
-    this.composer.submit(example);
+    this.composer.submit({ message: example, agent: "demo" });
   }
   render({ examples }) {
     return html`<div class="welcome">

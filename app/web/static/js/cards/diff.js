@@ -1,8 +1,9 @@
 // An edit as a diff: what went, what came, a little around it.
 
-import { html } from "../../vendor/preact-htm.js";
+import { Component, html } from "../../vendor/preact-htm.js";
 import { diffLines } from "../../vendor/diff/diff/line.js";
 import { count } from "../format.js";
+import { More, STEP } from "./output.js";
 
 const AROUND = 3;
 const LONGEST = 400;
@@ -55,14 +56,15 @@ export function changes(rows) {
 const WORDS = { "+": "added", "-": "removed" };
 const CLASSES = { "+": "added", "-": "removed", " ": "same", "…": "skipped" };
 
-export function Diff({ rows }) {
-  const visible = rows.slice(0, LONGEST);
-  return html`<div class="diff" role="group" aria-label="Changes" tabindex="0">
-    ${visible.map(
-      ({ sign, text }) => html`<div class=${`diff-line ${CLASSES[sign]}`}>
-        <span class="diff-sign" aria-label=${WORDS[sign]}>${sign}</span><span class="diff-text">${text}</span>
-      </div>`,
-    )}
-    ${rows.length > LONGEST && html`<div class="diff-line skipped">${count(rows.length - LONGEST)} lines more</div>`}
-  </div>`;
+export class Diff extends Component {
+  render({ rows }, { shown = LONGEST }) {
+    return html`<div class="diff" role="group" aria-label="Changes" tabindex="0">
+      ${rows.slice(0, shown).map(
+        ({ sign, text }) => html`<div class=${`diff-line ${CLASSES[sign]}`}>
+          <span class="diff-sign" aria-label=${WORDS[sign]}>${sign}</span><span class="diff-text">${text}</span>
+        </div>`,
+      )}
+      ${rows.length > shown && html`<${More} hidden=${rows.length - shown} show=${() => this.setState({ shown: shown + STEP })} />`}
+    </div>`;
+  }
 }

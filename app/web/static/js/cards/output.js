@@ -8,7 +8,7 @@ const WHOLE = 40;
 const HEAD = 12;
 const TAIL = 20;
 const PIECE = 200;
-const STEP = 2000;
+export const STEP = 2000;
 const WIDE = 4000;
 
 function shown(text) {
@@ -24,6 +24,12 @@ function pieces(lines) {
     else found.push({ err, lines: [shown(text)] });
   }
   return found;
+}
+
+// The way to what is not shown yet.
+export function More({ hidden, show }) {
+  const words = hidden > STEP ? `Show ${count(STEP)} of ${count(hidden)} lines more` : `${count(hidden)} lines more`;
+  return html`<button type="button" class="more" onClick=${show}>${words}</button>`;
 }
 
 class Pieces extends Component {
@@ -43,10 +49,9 @@ export class Lines extends Component {
     const head = whole ? lines : lines.slice(0, HEAD + more);
     const hidden = whole ? 0 : lines.length - HEAD - more - TAIL;
     const show = () => this.setState({ more: more + Math.min(hidden, STEP) });
-    const words = hidden > STEP ? `Show ${count(STEP)} of ${count(hidden)} lines more` : `${count(hidden)} lines more`;
     return html`<div class="output" role="group" aria-label=${label}>
       <pre tabindex="0"><${Pieces} lines=${head} v=${whole ? v : 0} /></pre>
-      ${hidden > 0 && html`<button type="button" class="more" onClick=${show}>${words}</button>`}
+      ${hidden > 0 && html`<${More} hidden=${hidden} show=${show} />`}
       ${hidden > 0 && html`<pre tabindex="0"><${Pieces} lines=${lines.slice(-TAIL)} v=${live ? v : lines.length} /></pre>`}
     </div>`;
   }
