@@ -1,5 +1,6 @@
 """The Celery app, composed: what a worker process builds when it starts and takes down when it stops."""
 
+import atexit
 import os
 import signal
 import threading
@@ -103,6 +104,13 @@ class StartMachinery(bootsteps.StartStopStep):
         # ends the CLIs, after which a warm one has nothing to wait for.
         signal.signal(signal.SIGINT, warm)
         signal.signal(signal.SIGQUIT, quit_now)
+        atexit.register(_be_deaf)
+
+
+def _be_deaf() -> None:
+    """The interpreter gives handlers back while it ends; a signal then would become the exit status."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)
 
 
 app.steps["worker"].add(StartMachinery)

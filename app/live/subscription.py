@@ -74,7 +74,8 @@ class Subscription:
         while not self._stopping.wait(_BACKOFF[min(self._failures, len(_BACKOFF) - 1)]):
             try:
                 self._listen()
-            except (redis.RedisError, OSError) as error:
+            except (redis.RedisError, OSError, ValueError) as error:
+                # gevent says ValueError where `stop` or a broken `_say` closed the socket below a read.
                 self._lost(error)
             except Exception:
                 log.exception("live_subscription_failed")

@@ -52,6 +52,7 @@ def test_the_ledger_shows_each_attempt_and_what_was_ignored(visitor: Visitor, st
     task = stage.play_runs("Go on", script)
     visitor.go(f"/tasks/{task.id}")
     visitor.see(".ignored-line")
+    visitor.see(".attempt-goes-on p >> nth=1")
 
     lines = visitor.page.locator(".attempt-line").all_inner_texts()
     for line, state, reason in zip(

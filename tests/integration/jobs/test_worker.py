@@ -1,5 +1,7 @@
 """A worker as pytest-celery sees it: ready, at work, killed, restarted, stopped."""
 
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from socket import gethostname
@@ -133,3 +135,15 @@ def test_in_a_hurry_it_gives_back_what_runs_too(plant: Plant, tmp_path: Path, as
 
 def _alive(cli: ScriptedCli) -> list[int]:
     return [start["pid"] for start in cli.starts if psutil.pid_exists(start["pid"])]
+
+
+def test_asked_again_and_again_until_it_is_gone_it_ends_with_0(plant: Plant) -> None:
+    """Whatever moment of its end a signal falls into: the interpreter's own last steps too."""
+    worker = plant.worker("impatient", ERRAND_SHUTDOWN_GRACE="5")
+    process = worker.container._container.process
+
+    while process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.002)
+
+    assert process.returncode == 0
