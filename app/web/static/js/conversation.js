@@ -100,7 +100,7 @@ export class Conversation extends Component {
           ${task && html`<${TaskState} task=${task} short=${true} />`}
           ${task?.state === "running" && html`<${Elapsed} task=${task} />`}
           ${task?.attempts?.length > 1 && html`<span class="head-attempt">attempt ${task.attempts.at(-1).number}</span>`}
-          ${task && html`<span class="num head-cost" title="Cost of this conversation">${money(sessionCost(id))}</span>`}
+          ${task && (isFinal(task) || sessionCost(id) > 0) && html`<span class="num head-cost" title="Cost of this conversation">${money(sessionCost(id))}</span>`}
           <${ConnectionSign} />
         </div>
         <button type="button" class="icon-button details-button" aria-label="Details" aria-expanded=${String(details)}
