@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     shutdown_grace: NonNegativeFloat = Field(20, validation_alias="ERRAND_SHUTDOWN_GRACE")
     #: Bytes of stdout and stderr one Attempt may print.
     output_limit: PositiveInt = Field(256 * 1024 * 1024, validation_alias="ERRAND_OUTPUT_LIMIT")
+    #: Events one Attempt may make: two bytes of output can be one, to be stored and drawn like any other.
+    event_limit: PositiveInt = Field(5_000_000, validation_alias="ERRAND_EVENT_LIMIT")
     #: Set by bin/up for its own processes: its port answers after the first heartbeats since then.
     up_started: AwareDatetime | None = Field(None, validation_alias="ERRAND_UP_STARTED")
     #: Tasks that may wait; one more is refused with 429. 0: no limit.

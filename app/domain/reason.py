@@ -55,7 +55,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.TIMEOUT: "The run took longer than {detail} and was stopped. Raise the timeout, or split the task.",
     Reason.IDLE_TIMEOUT: "{cli} printed nothing for {detail} and was stopped. Retry, or raise the idle timeout.",
     Reason.OUTPUT_LIMIT: "{cli} printed more than {detail} and was stopped; what came before is kept. "
-    "Ask for less output, or raise ERRAND_OUTPUT_LIMIT.",
+    "Ask for less output, or raise the limit.",
     Reason.SIGNAL: "{cli} was ended by {detail} from outside Errand. Check the worker's memory, then retry.",
     Reason.EXIT_CODE: "{cli} ended with exit code {detail}. Read the end of its output, then retry.",
     Reason.WORKER_LOST: "The worker that ran this task disappeared. Check the worker's log, then retry.",

@@ -177,6 +177,7 @@ class Runner:
             timeout=agent.timeout or self._settings.task_timeout,
             idle_timeout=agent.idle_timeout or self._settings.idle_timeout,
             output=self._settings.output_limit,
+            events=self._settings.event_limit,
         )
 
 

@@ -26,11 +26,12 @@ _HEARD_WITHIN = 1.0
 
 @dataclass(frozen=True)
 class Limits:
-    """What one run may use: seconds in all, seconds without a byte, bytes printed."""
+    """What one run may use: seconds in all, seconds without a byte, bytes printed, Events made."""
 
     timeout: float
     idle_timeout: float
     output: int
+    events: int
 
 
 class Follower:
@@ -138,7 +139,9 @@ class Follower:
 
     def _limit_reached(self, now: float) -> Cut | None:
         if self._printed > self._limits.output:
-            return Cut(Reason.OUTPUT_LIMIT, f"{self._limits.output / 1024**2:g} MB")
+            return Cut(Reason.OUTPUT_LIMIT, f"{self._limits.output / 1024**2:g} MB (ERRAND_OUTPUT_LIMIT)")
+        if self._transcript.appended > self._limits.events:
+            return Cut(Reason.OUTPUT_LIMIT, f"{self._limits.events:,} events (ERRAND_EVENT_LIMIT)")
         if now - self._started >= self._limits.timeout:
             return Cut(Reason.TIMEOUT, f"{self._limits.timeout:g} s")
         if now - self._heard >= self._limits.idle_timeout:

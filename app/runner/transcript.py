@@ -33,8 +33,13 @@ class Transcript:
         self._publisher = publisher
         self._task = claim.task
         self._held = held
-        self.last_seq = claim.task.last_seq
+        self.last_seq = self._before = claim.task.last_seq
         self.stdout_size = 0
+
+    @property
+    def appended(self) -> int:
+        """How many Events this Attempt has so far."""
+        return self.last_seq - self._before
 
     def append(self, new: Sequence[Event], stdout: bytes = b"") -> None:
         """Store `new` and the bytes they came from; returns when that is committed, however long it takes."""

@@ -133,6 +133,13 @@ ENDS = {
         Reason.OUTPUT_LIMIT,
         {"output_limit": 10**6},
     ),
+    "too many": End(
+        script({"lines": 1_000_000}),
+        TaskState.FAILED,
+        AttemptState.FAILED,
+        Reason.OUTPUT_LIMIT,
+        {"event_limit": 10_000},
+    ),
 }
 
 
@@ -154,6 +161,14 @@ def test_output_over_the_limit_is_kept_up_to_it(bench: Bench) -> None:
     bench.limit(output_limit=100_000)
     task = bench.run(script({"lines": 100_000}, quiet=True))
     assert len(bench.output(task)) == 100_000
+
+
+def test_events_over_the_limit_end_the_run(bench: Bench) -> None:
+    """A flood of short lines is few bytes and many rows: it ends near the limit, which is named."""
+    bench.limit(event_limit=10_000)
+    task = bench.run(script({"lines": 1_000_000}))
+    assert 10_000 < task.last_seq < 50_000
+    assert "10,000 events (ERRAND_EVENT_LIMIT)" in task.detail
 
 
 def test_an_overloaded_provider_is_tried_again_later(bench: Bench) -> None:
