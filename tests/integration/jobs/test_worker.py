@@ -144,6 +144,6 @@ def test_asked_again_and_again_until_it_is_gone_it_ends_with_0(plant: Plant) -> 
 
     while process.poll() is None:
         process.send_signal(signal.SIGTERM)
-        time.sleep(0.002)
+        time.sleep(0.02)
 
     assert process.returncode == 0
