@@ -28,6 +28,10 @@ AT_ONCE = 1000
 EMPTY_QUEUE_AFTER = timedelta(seconds=15)
 #: ... and behind a long queue at some time.
 LONG_QUEUE_AFTER = timedelta(minutes=10)
+#: Seconds between two sweeps: at most, and as a part of a Lease.
+EVERY, EVERY_PART = 5.0, 0.25
+#: How many of control's sweeps a worker waits before it takes what control should have taken.
+BEHIND = 2
 #: A key that is gone when Redis lost what it had.
 MEMORY = "errand-memory"
 #: A database that keeps us waiting for this part of a Lease keeps those who renew waiting too.
@@ -46,22 +50,27 @@ class Rescuer:
         #: When Redis was seen to have lost everything, until all who waited were rung for again.
         self._lost_at: datetime | None = None
         self._slow = settings.lease_seconds * SLOW
+        #: Seconds between two sweeps.
+        self.every = min(EVERY, settings.lease_seconds * EVERY_PART)
+        #: Seconds that who is not on duty leaves an expired Lease to who is.
+        self.behind = BEHIND * self.every
         self._lock = threading.Lock()
 
-    def sweep(self, *, act: Callable[[], bool] = lambda: True) -> None:
-        """Look once and, where it is ours to `act`, act on it; raises Unavailable while the database is away.
+    def sweep(self, *, on_duty: Callable[[], bool] = lambda: True) -> None:
+        """Look once and act on it; raises Unavailable while the database is away.
 
-        Who only looks can take over from one moment to the next: it knows already how old each Lease is.
+        Only who is on duty rings; the others take what it has left for too long. Control that was killed a
+        moment ago is still thought alive, and whoever looks knows already how old each Lease is.
         """
         with self._lock:
             try:
                 asked = time.monotonic()
                 running = self._db.read(leases.running)
                 self._check_prompt(asked)
-                ours = act()
-                expired = self._watch.observe(running, now=time.monotonic())
+                ours = on_duty()
+                longer = 0.0 if ours else self.behind
+                self._take(self._watch.observe(running, now=time.monotonic(), longer=longer))
                 if ours:
-                    self._take(expired)
                     self._ring_forgotten()
             except Unavailable:
                 # Whoever holds a Lease gets a whole one again: it could not renew either.

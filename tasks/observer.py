@@ -1,4 +1,4 @@
-"""The thread that watches over Leases and doorbells: in control always, in a worker while control is away."""
+"""The thread that watches over Leases and doorbells: control's first, a worker's where control fails to."""
 
 import threading
 import time
@@ -13,9 +13,6 @@ from app.errors import Unavailable
 from app.rescuer import Rescuer
 
 log = structlog.get_logger()
-
-#: Seconds between two sweeps.
-EVERY = 5.0
 
 
 class Observer:
@@ -47,13 +44,13 @@ class Observer:
     def _watch(self) -> None:
         while True:
             try:
-                self._rescuer.sweep(act=self._on_duty)
+                self._rescuer.sweep(on_duty=self._on_duty)
                 self.sweeps += 1
             except Unavailable as error:
                 log.warning("sweep_failed", error=error.message)
             except Exception:
                 log.exception("sweep_failed")
-            if self._ended.wait(EVERY):
+            if self._ended.wait(self._rescuer.every):
                 return
 
     def _on_duty(self) -> bool:

@@ -19,8 +19,10 @@ class LeaseWatch:
     _seen: dict[str, tuple[tuple[int, int], float]] = field(default_factory=dict)
     _looked: float | None = None
 
-    def observe(self, held: Iterable[tuple[str, int, int]], *, now: float) -> list[tuple[str, int, int]]:
-        """Take (id, number, counter) of all that is held; return those whose Lease ran out."""
+    def observe(
+        self, held: Iterable[tuple[str, int, int]], *, now: float, longer: float = 0.0
+    ) -> list[tuple[str, int, int]]:
+        """Take (id, number, counter) of all that is held; return those whose Lease ran out `longer` ago."""
         if self._looked is not None and now - self._looked > max(self.lease_seconds / 2, LONGEST_GAP):
             self.forget()
         self._looked = now
@@ -30,7 +32,7 @@ class LeaseWatch:
             pair = (number, counter)
             known, since = self._seen.get(identifier, (pair, now))
             seen[identifier] = (pair, since if known == pair else now)
-            if now - seen[identifier][1] > self.lease_seconds:
+            if now - seen[identifier][1] > self.lease_seconds + longer:
                 expired.append((identifier, number, counter))
         self._seen = seen
         return expired

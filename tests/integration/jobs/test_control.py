@@ -46,15 +46,17 @@ def a_worker_looks(db: Database, redis_url: str) -> Iterator[Callable[[], bool]]
     """A worker's observer: have it look once, and tell whether it acted."""
     publisher = Publisher(redis_url)
     settings = Settings().model_copy(update={"redis_url": redis_url, "lease_seconds": 0.1})
-    observer = Observer(Rescuer(db, Bell(), publisher, settings), db, Role.WORKER, absent_after=ABSENT)
+    rescuer = Rescuer(db, Bell(), publisher, settings)
+    rescuer.behind = 60  # it acts only where it is on duty
+    observer = Observer(rescuer, db, Role.WORKER, absent_after=ABSENT)
 
     def look() -> bool:
         task = db.write(tasks.create, NewTask("x", agent="brain", cli="claude", max_attempts=9))
         db.write(runs.claim, task.id, machine="gone")
         for _ in range(2):
-            observer._rescuer.sweep(act=observer._on_duty)
+            rescuer.sweep(on_duty=observer._on_duty)
             pass_by(0.15)
-        observer._rescuer.sweep(act=observer._on_duty)
+        rescuer.sweep(on_duty=observer._on_duty)
         return db.read(tasks.get, task.id).state is TaskState.QUEUED
 
     yield look
@@ -103,6 +105,27 @@ def test_without_any_control_a_worker_acts(a_worker_looks: Callable[[], bool]) -
     assert a_worker_looks()
 
 
+def test_a_worker_takes_what_control_leaves(db: Database, redis_url: str) -> None:
+    """Control that was killed a moment ago looks alive: its Leases wait two of its sweeps, no longer."""
+    publisher = Publisher(redis_url)
+    settings = Settings().model_copy(update={"redis_url": redis_url, "lease_seconds": 0.4})
+    rescuer = Rescuer(db, Bell(), publisher, settings)
+    task = db.write(tasks.create, NewTask("x", agent="brain", cli="claude", max_attempts=9))
+    db.write(runs.claim, task.id, machine="gone")
+
+    def state_after(seconds: float) -> TaskState:
+        pass_by(seconds)
+        rescuer.sweep(on_duty=lambda: False)
+        return db.read(tasks.get, task.id).state
+
+    assert [state_after(seconds) for seconds in (0, 0.5, 0.2)] == [
+        TaskState.RUNNING,
+        TaskState.RUNNING,
+        TaskState.QUEUED,
+    ]
+    publisher.close()
+
+
 def test_a_killed_control_leaves_no_beat_behind(plant: Plant) -> None:
     """Two beats on one schedule file would each send what is due."""
     node = plant.control("killed")
@@ -147,7 +170,7 @@ def test_one_row_that_somebody_holds_does_not_hold_up_the_others(postgres_url: s
         stuck.execute(update(rows.tasks).where(rows.tasks.c.id == asked[1].id).values(detail="half"))
         # Eight seconds on the observer's clock, without waiting for them.
         rescuer._watch.lease_seconds = 0.05
-        rescuer.sweep(act=lambda: False)
+        rescuer.sweep(on_duty=lambda: False)
         pass_by(0.1)
         rescuer.sweep()
 
