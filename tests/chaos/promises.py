@@ -21,8 +21,8 @@ LONGEST_AGAIN = 60.0
 CLOCKS_APART = 0.2
 #: What Celery and gunicorn call an error when their Redis or their process was taken away from them.
 _OF_OTHERS = re.compile(
-    "consumer: Cannot connect to|Couldn't ack|Frequent restarts|Error cleaning up after|was sent SIG"
-    "|Error on stopping Hub: server:"
+    "consumer: Cannot connect to|Couldn't (ack|reject)|Frequent restarts|Error cleaning up after|was sent SIG"
+    "|Error on stopping Hub: server:|Connection in use|connection to .* failed"
 )
 
 
