@@ -47,7 +47,13 @@ worker_hijack_root_logger = False
 worker_redirect_stdouts = False
 enable_utc = True
 timezone = "UTC"
-imports = ("tasks.run", "tasks.purge")
+imports = ("tasks.run", "tasks.purge", "tasks.credentials")
 beat_schedule = {
     "purge": {"task": "tasks.purge", "schedule": 3600.0, "options": {"expires": 1800, "queue": "control"}},
+    # One that waits longer than this is not done twice: the next comes at once.
+    "credentials": {
+        "task": "tasks.credentials",
+        "schedule": 5.0,
+        "options": {"expires": 5, "queue": "control"},
+    },
 }

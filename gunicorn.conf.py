@@ -13,6 +13,7 @@ import time
 from typing import Any
 
 import gevent
+import structlog
 
 from app.db import machines
 from app.db.engine import Database
@@ -20,7 +21,7 @@ from app.domain.machine import Role
 from app.errors import ErrandError
 from app.log import configure_logging
 from app.security.redact import Redactor
-from app.settings import load_settings
+from app.settings import OPEN_REDIS, load_settings
 
 _settings = load_settings()
 
@@ -51,6 +52,8 @@ logconfig_dict: dict[str, Any] = {
 def on_starting(_master: Any) -> None:
     """Log in the one format, from the first line; workers inherit it."""
     configure_logging("web", clean=Redactor(_settings.secrets()).clean_text)
+    if _settings.open_redis:
+        structlog.get_logger().warning("redis_open", advice=OPEN_REDIS)
 
 
 def post_worker_init(worker: Any) -> None:

@@ -1,5 +1,8 @@
 """Every setting, read from the environment (and `.env`) here and nowhere else."""
 
+import base64
+import binascii
+import ipaddress
 import os
 import secrets
 import sys
@@ -26,6 +29,13 @@ from app.errors import Invalid
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 _DRIVERS = {"postgres": "postgresql+psycopg2", "postgresql": "postgresql+psycopg2"}
+
+
+#: What is said of a Redis that anybody in its network may use.
+OPEN_REDIS = (
+    "REDIS_URL leads to another machine and names no password: whoever reaches it can ring for tasks and "
+    "read what is published. Set a password there, or be sure that its network is private."
+)
 
 
 class InvalidSetting(Invalid):
@@ -57,6 +67,11 @@ class Settings(BaseSettings):
     server_url: str | None = Field(None, validation_alias="ERRAND_URL")
     #: Proxies in front that set X-Forwarded-*; their word is taken for exactly so many hops.
     proxy_hops: NonNegativeInt = Field(0, validation_alias="ERRAND_PROXY_HOPS")
+    #: What encrypts credentials, newest first, with commas between; never in the database.
+    fernet_keys_given: SecretStr | None = Field(None, validation_alias="ERRAND_FERNET_KEYS")
+    #: Where signed-in Claude Codes get new tokens, and as which client; without it none is asked for.
+    claude_token_url: str | None = Field(None, validation_alias="ERRAND_CLAUDE_TOKEN_URL")
+    claude_client_id: str | None = Field(None, validation_alias="ERRAND_CLAUDE_CLIENT_ID")
     #: CLIs at once per worker.
     concurrency: PositiveInt = Field(4, validation_alias="ERRAND_CONCURRENCY")
     #: Seconds one Attempt may take, and may stay silent: more than the ten minutes a CLI gives one command.
@@ -92,6 +107,30 @@ class Settings(BaseSettings):
             raise ValueError("it begins with postgres:// or sqlite:///")
         return url
 
+    @field_validator("fernet_keys_given")
+    @classmethod
+    def _fernet_keys(cls, given: SecretStr | None) -> SecretStr | None:
+        for key in _listed(given):
+            try:
+                size = len(base64.urlsafe_b64decode(key))
+            except (binascii.Error, ValueError):
+                size = 0
+            if size != 32:
+                raise ValueError("each key is 32 bytes as URL-safe base64")
+        return given
+
+    @field_validator("claude_token_url")
+    @classmethod
+    def _safe_token_url(cls, url: str | None) -> str | None:
+        parts = urlsplit(url or "")
+        if (
+            url
+            and parts.scheme != "https"
+            and not (parts.scheme == "http" and _is_loopback(parts.hostname or ""))
+        ):
+            raise ValueError("tokens go over https:// only")
+        return url or None
+
     @property
     def database_url(self) -> str:
         """The database as SQLAlchemy wants it; SQLite in the data dir by default."""
@@ -106,7 +145,20 @@ class Settings(BaseSettings):
         urls = [self.database_url_given or "", self.redis_url]
         passwords = [unquote(urlsplit(url).password or "") for url in urls]
         found = [*(url for url, password in zip(urls, passwords, strict=True) if password), *passwords]
-        return [secret for secret in (*found, self.admin_token(), self.secret_key()) if secret]
+        own = (self.admin_token(), self.secret_key(), *self.fernet_keys())
+        return [secret for secret in (*found, *own) if secret]
+
+    def fernet_keys(self) -> list[str]:
+        """What encrypts credentials, newest first; one is made and kept in the data dir if none is given."""
+        kept = self.data_dir / "credentials-key"
+        # What is kept is 32 bytes as URL-safe base64, without the sign that fills it up.
+        return _listed(self.fernet_keys_given) or [f"{_kept_secret(kept).rstrip('=')}="]
+
+    @property
+    def open_redis(self) -> bool:
+        """Whether REDIS_URL leads to another machine and names no password."""
+        url = urlsplit(self.redis_url)
+        return url.scheme != "unix" and not url.password and not _is_loopback(url.hostname or "localhost")
 
     def admin_token(self) -> str:
         """The ready API token with the admin role; made once and kept in the data dir if not given."""
@@ -119,6 +171,17 @@ class Settings(BaseSettings):
         if self.secret_key_given:
             return self.secret_key_given.get_secret_value()
         return _kept_secret(self.data_dir / "secret-key")
+
+
+def _listed(keys: SecretStr | None) -> list[str]:
+    return [key.strip() for key in keys.get_secret_value().split(",") if key.strip()] if keys else []
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _kept_secret(path: Path) -> str:

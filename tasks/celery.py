@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 import warnings
+from functools import cache
 from types import FrameType
 from typing import Any
 
@@ -18,8 +19,8 @@ from app.dispatch import CONTROL, RUNS
 from app.errors import ErrandError, Unavailable
 from app.log import configure_logging
 from app.runner.environment import secrets_in
-from app.security.redact import Redactor
-from app.settings import for_clis, load_settings
+from app.security.redact import Known
+from app.settings import OPEN_REDIS, for_clis, load_settings
 from tasks.machine import Machinery
 
 log = structlog.get_logger()
@@ -52,8 +53,13 @@ def _log(**_: Any) -> None:
 
 
 def _log_as(process: str) -> None:
-    secrets = [*load_settings().secrets(), *secrets_in(for_clis())]
-    configure_logging(process, clean=Redactor(secrets).clean_text)
+    configure_logging(process, clean=_known().clean_text)
+
+
+@cache
+def _known() -> Known:
+    """Return what this process knows of secrets: its own, and those it is to come upon in Credentials."""
+    return Known([*load_settings().secrets(), *secrets_in(for_clis())])
 
 
 @signals.celeryd_after_setup.connect
@@ -64,13 +70,15 @@ def _build(sender: str, instance: Any, **_: Any) -> None:
     # Celery's plans for 6.0 are no news whenever Redis is lost; it switches them on after its set-up of logs.
     warnings.simplefilter("ignore", CPendingDeprecationWarning)
     _machinery = _built(sender, queues)
+    if load_settings().open_redis:
+        log.warning("redis_open", advice=OPEN_REDIS)
 
 
 def _built(hostname: str, queues: set[str]) -> Machinery:
     """Wait for a database that is away. Any other trouble ends the worker: Celery would log it and go on."""
     while True:
         try:
-            return Machinery(load_settings(), app, hostname=hostname, queues=queues)
+            return Machinery(load_settings(), app, hostname=hostname, queues=queues, known=_known())
         except Unavailable as error:
             log.warning("database_away", error=error.message)
         except ErrandError as error:

@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Set as AbstractSet
+from functools import partial
 
 import structlog
 from celery import Celery
@@ -13,7 +14,11 @@ from celery import Celery
 import app
 from app.agents import Agents
 from app.clock import utcnow
-from app.db import machines, migrate
+from app.credentials import Safe
+from app.credentials.refresh import Refresher
+from app.credentials.waiting import Waiting
+from app.credentials.watch import Watch
+from app.db import credentials, machines, migrate
 from app.db.engine import PATIENCE, Database
 from app.dispatch import RUNS, CeleryBell
 from app.domain.machine import FoundCli, Machine, Role
@@ -22,11 +27,13 @@ from app.live.publisher import Publisher
 from app.process import installation, sweep
 from app.rescuer import Rescuer
 from app.runner.clis import Clis
-from app.runner.environment import secrets_in
 from app.runner.execute import Runner
 from app.runner.follow import KILL_AFTER
 from app.runner.held import LeaseKeeper
-from app.security.redact import Redactor
+from app.runner.keyring import Keyring
+from app.security.crypto import Vault
+from app.security.redact import Known
+from app.security.tokens import mark
 from app.settings import Settings, for_clis
 from tasks.observer import Observer
 from tasks.strays import Strays
@@ -45,7 +52,7 @@ class Machinery:
     """Built once per worker process; jobs find their collaborators here."""
 
     def __init__(
-        self, settings: Settings, celery: Celery, *, hostname: str, queues: AbstractSet[str]
+        self, settings: Settings, celery: Celery, *, hostname: str, queues: AbstractSet[str], known: Known
     ) -> None:
         self.settings = settings
         self._role = Role.WORKER if RUNS in queues else Role.CONTROL
@@ -54,6 +61,7 @@ class Machinery:
         self.db.read(migrate.check)
         self.publisher = Publisher(settings.redis_url)
         self.bell = CeleryBell(celery)
+        self._safe = Safe(self.db, Vault(settings.fernet_keys()), learn=known.learn)
         environ = for_clis()
         self._clis = Clis(environ)
         self._machine = self._described(hostname)
@@ -71,8 +79,12 @@ class Machinery:
             clis=self._clis,
             machine=self._machine.name,
             environ=environ,
-            redactor=Redactor([*settings.secrets(), *secrets_in(environ)]),
+            keyring=Keyring(self.db, self._safe, environ, mark=partial(mark, settings.secret_key())),
+            known=known,
         )
+        self._waiting = Waiting(self.db, self.bell, self.publisher)
+        #: What the job `tasks.credentials` does.
+        self.watch = Watch(self.db, self._safe, self._waiting, self._refresher())
         rescuer = Rescuer(self.db, self.bell, self.publisher, settings)
         self._observer = Observer(rescuer, self.db, self._role)
         self._strays = Strays(self.db, settings.data_dir, days=settings.retention_days)
@@ -91,6 +103,8 @@ class Machinery:
             self._looking.start()
             self._looking.join(FIRST_LOOK)
         try:
+            if self._role is Role.WORKER:
+                self._forget_environments()
             self._report(0)
         except Unavailable as error:  # the keeper reports again in a moment
             log.warning("not_reported", error=error.message)
@@ -126,6 +140,15 @@ class Machinery:
             log.warning("goodbye_not_said", error=error.message)
         self.db.close()
         log.info("machine_stopped")
+
+    def _refresher(self) -> Refresher | None:
+        url, client_id = self.settings.claude_token_url, self.settings.claude_client_id
+        return Refresher(self.db, self._safe, url=url, client_id=client_id) if url else None
+
+    def _forget_environments(self) -> None:
+        """Whatever was refused of workers' environments: this one may have been given another key."""
+        for name in self.db.write(credentials.forget_environments):
+            self._waiting.release(name)
 
     def _patience(self) -> float:
         # After the grace there is none for a database either: what is not written, a rescue makes good.

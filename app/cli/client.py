@@ -125,6 +125,30 @@ class Client:
         """Return how the whole stands."""
         return self._get("/api/status")
 
+    def get(self, path: str) -> dict[str, Any]:
+        """Return what is at this address."""
+        return self._get(path)
+
+    def put(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Put something there; return what it is then."""
+        try:
+            return self._object(self._http.put(path, json=body))
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
+
+    def post(self, path: str) -> dict[str, Any]:
+        """Have something done; return what came of it."""
+        return self._post(path)
+
+    def delete(self, path: str) -> None:
+        """Delete what is there."""
+        try:
+            answer = self._http.delete(path)
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
+        if not answer.is_success:
+            self._raise(answer)
+
     def _get(self, path: str, query: dict[str, Any] | None = None) -> dict[str, Any]:
         try:
             return self._object(self._http.get(path, params=query))

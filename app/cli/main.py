@@ -12,6 +12,7 @@ import orjson
 import app
 from app.cli import tables
 from app.cli.client import Client
+from app.cli.credentials import credentials
 from app.cli.errors import CANCELLED, COMPLETED, NOT_DONE, PIPE_CLOSED
 from app.cli.follow import ask_at_terminal, follow
 from app.cli.sanitise import Sanitiser
@@ -180,6 +181,9 @@ def doctor(*, as_json: bool, url: str | None) -> int:
     from app.cli.doctor import report  # noqa: PLC0415
 
     return report(url=url, as_json=as_json)
+
+
+errand.add_command(credentials)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -17,7 +17,7 @@ def report(c: Connection, machine: Machine) -> None:
     """Insert or refresh the Machine's row; times are the database's, as hosts' clocks may be hours apart."""
     row = machine.model_dump(mode="python", exclude={"seen_at", "swept_at"})
     row["clis"] = machine.model_dump(mode="json")["clis"]
-    now = _now(c)
+    now = database_now(c)
     mine = machines.c.id == machine.id
     before = c.execute(select(machines.c.sweeps, machines.c.swept_at).where(mine)).first()
     if before is None:
@@ -29,12 +29,14 @@ def report(c: Connection, machine: Machine) -> None:
 
 def goodbye(c: Connection, machine_id: str) -> None:
     """Say that this Machine stopped by itself."""
-    c.execute(update(machines).where(machines.c.id == machine_id).values(stopped_at=_now(c)))
+    c.execute(update(machines).where(machines.c.id == machine_id).values(stopped_at=database_now(c)))
 
 
 def alive(c: Connection, *, role: str | None = None, since: datetime | None = None) -> list[Machine]:
     """Return the Machines seen within ALIVE_WITHIN (and started after `since`), of one role if given."""
-    query = select(machines).where(_lately(machines.c.seen_at, _now(c)), machines.c.stopped_at.is_(None))
+    query = select(machines).where(
+        _lately(machines.c.seen_at, database_now(c)), machines.c.stopped_at.is_(None)
+    )
     if role is not None:
         query = query.where(machines.c.role == role)
     if since is not None:
@@ -44,7 +46,7 @@ def alive(c: Connection, *, role: str | None = None, since: datetime | None = No
 
 def watching(c: Connection) -> bool:
     """Whether a control process watches over Leases and doorbells: it is alive, and its sweeps succeed."""
-    now = _now(c)
+    now = database_now(c)
     query = select(func.count()).where(
         machines.c.role == Role.CONTROL,
         machines.c.stopped_at.is_(None),
@@ -63,7 +65,7 @@ def sweeps(c: Connection) -> list[tuple[str, int]]:
 
 def recent(c: Connection, *, limit: int = 100, within: timedelta = timedelta(days=1)) -> list[Machine]:
     """Return the Machines seen within that time, newest first, those that are gone included."""
-    query = select(machines).where(machines.c.seen_at >= _now(c) - within)
+    query = select(machines).where(machines.c.seen_at >= database_now(c) - within)
     return [_machine(row) for row in c.execute(query.order_by(machines.c.seen_at.desc()).limit(limit))]
 
 
@@ -72,7 +74,8 @@ def forget(c: Connection, before: datetime) -> int:
     return c.execute(delete(machines).where(machines.c.seen_at < before)).rowcount
 
 
-def _now(c: Connection) -> datetime:
+def database_now(c: Connection) -> datetime:
+    """Return the time by the one clock that all who use this database share."""
     if c.dialect.name == "sqlite":
         return utcnow()  # one machine, one clock
     now: datetime = c.execute(select(func.clock_timestamp())).scalar_one()

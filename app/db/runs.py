@@ -32,7 +32,7 @@ from app.db.rows import attempts, sessions, tasks
 from app.db.tasks import TOKENS, due, get
 from app.db.types import Usd
 from app.domain.reason import Reason, sentence
-from app.domain.task import FINAL, UNCOUNTED, AttemptState, SessionId, Task, TaskId, TaskState, Tokens
+from app.domain.task import FINAL, UNCOUNTED, AttemptState, Hold, SessionId, Task, TaskId, TaskState, Tokens
 from app.errors import LeaseLost
 
 #: Seconds one who looks after many Tasks waits for the row of one.
@@ -70,6 +70,8 @@ class Ending:
     #: What the Session remembers for --resume; None forgets it.
     cli_session_id: str | None = None
     cli_cost_usd: Decimal = Decimal(0)
+    #: The refused Credential its Task goes back to wait for: what only tried that again does not count.
+    held_by: str | None = None
     #: Spent in the CLI's session by the Attempt before this one, which was ended before it could tell.
     earlier_usd: Decimal = Decimal(0)
 
@@ -82,6 +84,7 @@ class Ending:
             reason=Reason.CANCELLED,
             detail=sentence(Reason.CANCELLED),
             not_before=None,
+            held_by=None,
         )
 
 
@@ -162,7 +165,7 @@ def finish(c: Connection, task_id: TaskId, attempt: int, ending: Ending) -> Task
     if row.cancel_requested and ending.task_state is TaskState.QUEUED:
         ending = ending.cancelled()
     _end_attempt(c, task_id, attempt, ending, now)
-    counted = ending.attempt_state not in UNCOUNTED
+    counted = ending.attempt_state not in UNCOUNTED and ending.held_by is None
     c.execute(
         update(tasks)
         .where(tasks.c.id == task_id)
@@ -171,6 +174,8 @@ def finish(c: Connection, task_id: TaskId, attempt: int, ending: Ending) -> Task
             reason=ending.reason,
             detail=ending.detail,
             attention=ending.attention,
+            hold=None if ending.held_by is None else Hold.CREDENTIAL_EXPIRED,
+            held_by=ending.held_by,
             not_before=ending.not_before,
             result=ending.result,
             finished_at=now if ending.task_state in FINAL else None,

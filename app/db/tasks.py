@@ -244,7 +244,7 @@ def cancel(c: Connection, task_id: TaskId) -> Task:
     if state is TaskState.QUEUED:
         now, detail = utcnow(), "Cancelled before it started."
         ended = {"state": TaskState.CANCELLED, "reason": Reason.CANCELLED, "detail": detail}
-        c.execute(changed.values(**ended, not_before=None, finished_at=now))
+        c.execute(changed.values(**ended, hold=None, held_by=None, not_before=None, finished_at=now))
         events.append_status(c, task_id, TaskState.CANCELLED, detail, now)
     elif state is TaskState.RUNNING:
         c.execute(changed.values(cancel_requested=true()))

@@ -55,6 +55,8 @@ class Agent(Model):
     idle_timeout: Seconds | None = None
     #: Names of the worker's environment variables that are passed through to the CLI.
     env: tuple[str, ...] = ()
+    #: Names of stored Credentials that are handed to the CLI, and to no other Agent's.
+    credentials: tuple[str, ...] = ()
     sandbox: Literal["required", "auto", "off"] = "auto"
     trust_workspace: StrictBool = False
     #: For a cli without an adapter of its own: argv after the program, each PLACEHOLDER filled in; the prompt
@@ -89,6 +91,14 @@ class Agent(Model):
             if getattr(self, field) is None and any(f"{{{field}}}" in arg for arg in self.args):
                 raise ValueError(f"args holds {{{field}}}, and {field} is not set")
         return self
+
+    @field_validator("credentials")
+    @classmethod
+    def _credential_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not is_name(name):
+                raise ValueError(f"{name!r} is not the name of a credential")
+        return names
 
     @field_validator("env")
     @classmethod

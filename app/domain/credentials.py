@@ -14,6 +14,9 @@ from app.errors import Invalid
 #: An expiry outside of these years is a mistake. Within them seconds and milliseconds are told apart.
 EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+#: A new token is asked for when this much, or this part of its life, is left of the old one.
+REFRESH_BEFORE = timedelta(minutes=10)
+REFRESH_PART = 0.15
 #: A timestamp above this is in milliseconds; as seconds it would be the year 33658.
 LARGEST_SECONDS = 10**12
 
@@ -77,6 +80,11 @@ class ClaudeCredentials(Model):
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             message = "The credentials are not the JSON of a signed-in Claude Code (claudeAiOauth)."
             raise Invalid(message, reason="credentials_invalid") from None
+
+    def due(self, now: datetime, *, obtained: datetime) -> bool:
+        """Whether it is time for a new token: less than ten minutes or 15 % of its life is left."""
+        life = self.expires_at - obtained
+        return self.expires_at - now < max(REFRESH_BEFORE, life * REFRESH_PART)
 
     def expired(self, now: datetime) -> bool:
         """Whether the access token is no longer good at `now`."""

@@ -34,6 +34,10 @@ class Reason(StrEnum):
     NO_RESULT = "no_result"
     CUT_SHORT = "cut_short"
     PERMISSION_DENIED = "permission_denied"
+    CREDENTIAL_MISSING = "credential_missing"
+    CREDENTIAL_UNREADABLE = "credential_unreadable"
+    CREDENTIAL_EXPIRED = "credential_expired"
+    CREDENTIAL_REFUSED = "credential_refused"
 
 
 #: What a person reads. `{}`-fields are filled by `sentence`; each ends with what to do.
@@ -68,6 +72,10 @@ SENTENCES: dict[Reason, str] = {
     Reason.NO_RESULT: "{cli} ended without giving a result. Look at the output before you rely on it.",
     Reason.CUT_SHORT: "{cli} had given its answer but was still running when {detail}. Check whether what it left running mattered.",
     Reason.PERMISSION_DENIED: "The agent was refused {detail}. Allow it in agent.toml if it should be able to.",
+    Reason.CREDENTIAL_MISSING: "The agent names the credential {detail}, which is not stored. Store it (errand credentials set), then the task goes on.",
+    Reason.CREDENTIAL_UNREADABLE: "The credential {detail} cannot be decrypted with this worker's keys. Give ERRAND_FERNET_KEYS the key it was stored under, or store it again.",
+    Reason.CREDENTIAL_EXPIRED: "The credential {detail} has expired. Store a new value, then the task goes on.",
+    Reason.CREDENTIAL_REFUSED: "The model provider refused the credential {detail}. Replace it, or let it be tried again (errand credentials retry).",
 }
 
 #: Reasons worth another try by ourselves, after a pause.

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from app.domain.event import Notice
 from app.domain.reason import Reason
@@ -19,14 +21,33 @@ _VERSION = re.compile(r"(?<![\d.])(\d{1,6})\.(\d{1,6})\.(\d{1,6})")
 
 
 def build(
-    run: Run, *, program: Path, home: Path, workspace: Path, tmp: Path, environ: Mapping[str, str]
+    run: Run,
+    *,
+    program: Path,
+    home: Path,
+    workspace: Path,
+    tmp: Path,
+    environ: Mapping[str, str],
+    given: Mapping[str, str] = MappingProxyType({}),
+    without: AbstractSet[str] = frozenset(),
 ) -> Command:
-    """Return what to start. Nothing the user wrote is in argv or in the environment: it is all in stdin."""
+    """Return what to start. Nothing the user wrote is in argv or in the environment: it is all in stdin.
+
+    `given` is out of Credentials; nothing secret is in argv, which everybody on the machine may read.
+    """
     adapter = adapter_for(run.agent.cli)
     return Command(
         argv=(str(program), *adapter.argv(run)),
         cwd=workspace,
-        env=build_environment(environ, passed=run.agent.env, fixed=adapter.env(run), home=home, tmp=tmp),
+        env=build_environment(
+            environ,
+            passed=run.agent.env,
+            fixed=adapter.env(run),
+            given=given,
+            without=without,
+            home=home,
+            tmp=tmp,
+        ),
         stdin=adapter.stdin(run),
     )
 

@@ -27,6 +27,8 @@ class Ran:
     outcome: Outcome
     cut: Cut | None = None
     exit_code: int | None = None
+    #: The refused Credential that it tried again in vain, and that its Task goes back to wait for.
+    held_by: str | None = None
 
 
 _ATTEMPT_STATES = {
@@ -90,7 +92,7 @@ def _after(claim: Claim, ran: Ran) -> tuple[TaskState, AttemptState]:
     ended = _ATTEMPT_STATES.get(reason, AttemptState.FAILED) if reason else AttemptState.FAILED
     if reason is Reason.CANCELLED:
         return TaskState.CANCELLED, ended
-    if reason is Reason.INTERRUPTED or _pause(claim, ran) is not None:
+    if ran.held_by is not None or reason is Reason.INTERRUPTED or _pause(claim, ran) is not None:
         return TaskState.QUEUED, ended
     return TaskState.FAILED, ended
 
@@ -119,6 +121,7 @@ def _with_figures(claim: Claim, ran: Ran, task_state: TaskState, attempt_state: 
         detail=detail,
         attention=outcome.attention if task_state is TaskState.COMPLETED else None,
         not_before=None if pause is None else utcnow() + timedelta(seconds=pause),
+        held_by=ran.held_by if task_state is TaskState.QUEUED else None,
         exit_code=ran.exit_code,
         result=outcome.result,
         cost_usd=outcome.cost_usd,

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from app.domain.agent import WITHHELD
@@ -24,12 +25,19 @@ def build_environment(
     *,
     passed: Iterable[str],
     fixed: Mapping[str, str],
+    given: Mapping[str, str],
+    without: AbstractSet[str],
     home: Path,
     tmp: Path,
 ) -> dict[str, str]:
-    """Return the CLI's whole environment; `passed` are the Agent's names, `fixed` the Adapter's settings."""
+    """Return the CLI's whole environment.
+
+    `passed` are the Agent's names, but for those `without` which it goes, `fixed` are the Adapter's settings,
+    `given` is out of Credentials.
+    """
     allowed = {name: value for name, value in environ.items() if _is_allowed(name)}
-    through = {name: environ[name] for name in passed if name in environ and not WITHHELD.fullmatch(name)}
+    names = [name for name in passed if name not in without and not WITHHELD.fullmatch(name)]
+    through = {name: environ[name] for name in names if name in environ}
     return {
         "PATH": os.defpath,
         "LANG": "C.UTF-8",
@@ -37,6 +45,7 @@ def build_environment(
         **allowed,
         **fixed,
         **through,
+        **given,
         "HOME": str(home),
         "TMPDIR": str(tmp),
         "TERM": "dumb",

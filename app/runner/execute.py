@@ -10,14 +10,14 @@ import structlog
 
 from app.agents import Agents
 from app.clock import utcnow
-from app.db import ledger, runs
+from app.db import credentials, ledger, runs, tasks
 from app.db.engine import Database
 from app.db.runs import Claim, Ending
 from app.domain.agent import Agent
 from app.domain.event import Notice
 from app.domain.reason import Reason
-from app.domain.task import Task, TaskId
-from app.errors import ErrandError, LeaseLost
+from app.domain.task import Task, TaskId, TaskState
+from app.errors import ErrandError, Invalid, LeaseLost, NotFound
 from app.live.publisher import Publisher
 from app.process import Command, LeaseLapsed, Process, installation, new_mark
 from app.runner import endings
@@ -28,9 +28,10 @@ from app.runner.command import build
 from app.runner.endings import Ran
 from app.runner.follow import Follower, Limits
 from app.runner.held import Held, LeaseKeeper
+from app.runner.keyring import Issue, Keyring
 from app.runner.transcript import Transcript, patiently
 from app.runner.workspace import SessionDirs, prepare
-from app.security.redact import Redactor
+from app.security.redact import Known
 from app.settings import Settings
 
 log = structlog.get_logger()
@@ -63,7 +64,8 @@ class Runner:
         clis: Clis,
         machine: str,
         environ: Mapping[str, str],
-        redactor: Redactor,
+        keyring: Keyring,
+        known: Known,
     ) -> None:
         self._settings = settings
         self._db = db
@@ -72,7 +74,8 @@ class Runner:
         self._clis = clis
         self._machine = machine
         self._environ = environ
-        self._redactor = redactor
+        self._keyring = keyring
+        self._known = known
         self._agents = Agents(settings.agents_dir)
 
     def run(self, task_id: TaskId) -> Finished | None:
@@ -80,6 +83,8 @@ class Runner:
 
         Raises Unavailable where the database could not be asked for the claim.
         """
+        if self._has_to_wait(task_id):
+            return None
         asked = time.monotonic()
         claim = self._db.write(runs.claim, task_id, machine=self._machine)
         if claim is None:
@@ -96,6 +101,24 @@ class Runner:
             except LeaseLost:
                 log.warning("run_lost")
                 return None
+
+    def _has_to_wait(self, task_id: TaskId) -> bool:
+        """Hold a Task whose Credential cannot be used, before a CLI is started only to find that out."""
+        try:
+            task = self._db.read(tasks.get, task_id)
+            agent = self._agents.resolve(task.agent).agent
+        except (Invalid, NotFound):
+            return False  # the claim, or the run, says what is wrong
+        blocked = self._keyring.blocked(task, agent) if task.state is TaskState.QUEUED else None
+        if blocked is None:
+            return False
+        held = self._db.write(
+            credentials.hold, task_id, by=blocked.name, reason=blocked.reason, detail=blocked.detail
+        )
+        if held is not None:
+            log.info("task_held", task_id=task_id, credential=blocked.name, reason=blocked.reason)
+            self._publisher.publish_task(held)
+        return True
 
     def _finished(self, claim: Claim, held: Held) -> Finished:
         ending = self._ending(claim, held)
@@ -115,13 +138,14 @@ class Runner:
         except Exception as error:
             # Whatever went wrong, the Task has to end and its slot to be given back.
             log.exception("run_failed")
-            detail = self._redactor.clean_text(f"{type(error).__name__}: {error}")
+            detail = self._known.clean_text(f"{type(error).__name__}: {error}")
             return endings.broken(claim, Reason.INTERNAL, detail)
 
     def _attempt(self, claim: Claim, held: Held) -> Ran:
         task = claim.task
         resolved = self._agents.resolve(task.agent)
         agent = resolved.agent
+        issue = self._keyring.issue(task, agent)
         dirs = prepare(self._settings.data_dir, task.session_id, self._settings.agents_dir / agent.name)
         transcript = Transcript(self._db, self._publisher, claim, held)
         transcript.append([resolved.notice] if resolved.notice else [])
@@ -133,15 +157,18 @@ class Runner:
             cli_session_id=claim.cli_session_id,
             previous_cost_usd=claim.cli_cost_usd,
         )
-        ran = self._once(run, dirs, transcript, held, task)
+        ran = self._once(run, dirs, transcript, held, task=task, issue=issue)
         if ran.cut is None and (ran.outcome.resume_failed or ran.outcome.session_in_use):
             transcript.append([Notice(code="resume_failed", text=_RESUME_FAILED)])
             anew = str(uuid.uuid4())
             fresh = replace(run, new_session_id=anew, cli_session_id=None, previous_cost_usd=Decimal(0))
-            ran = self._once(fresh, dirs, transcript, held, task)
-        return ran
+            ran = self._once(fresh, dirs, transcript, held, task=task, issue=issue)
+        held_by = patiently(held, lambda: self._keyring.judge(issue, ran, task))
+        return replace(ran, held_by=held_by)
 
-    def _once(self, run: Run, dirs: SessionDirs, transcript: Transcript, held: Held, task: Task) -> Ran:
+    def _once(
+        self, run: Run, dirs: SessionDirs, transcript: Transcript, held: Held, *, task: Task, issue: Issue
+    ) -> Ran:
         adapter = adapter_for(run.agent.cli)
         program, notices = self._clis.find(adapter)
         transcript.append(notices)
@@ -152,7 +179,10 @@ class Runner:
             workspace=dirs.workspace,
             tmp=dirs.tmp,
             environ=self._environ,
+            given=issue.variables,
+            without=issue.without,
         )
+        redactor = self._known.redactor
 
         def remember() -> None:
             known = run.cli_session_id or run.new_session_id
@@ -164,8 +194,8 @@ class Runner:
             return Follower(
                 process,
                 adapter.parser(run),
-                cleaner=adapter.cleaner(self._redactor),
-                stderr=self._redactor.stream(),
+                cleaner=adapter.cleaner(redactor),
+                stderr=redactor.stream(),
                 transcript=transcript,
                 held=held,
                 limits=self._limits(run.agent),

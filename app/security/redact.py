@@ -7,6 +7,7 @@ are found that it does not know. It is the last layer: what is not given a secre
 import base64
 import json
 import re
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote, quote_plus
 
@@ -167,3 +168,29 @@ def _base64(data: bytes, skipped: int) -> Iterator[bytes]:
     if len(inner) >= SHORTEST:
         yield inner
         yield inner.translate(bytes.maketrans(b"+/", b"-_"))
+
+
+class Known:
+    """The secrets a process has come to know: more may be learnt while it runs; thread-safe."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = frozenset(secrets)
+        self._redactor = Redactor(self._secrets)
+        self._lock = threading.Lock()
+
+    @property
+    def redactor(self) -> Redactor:
+        """A Redactor of all that is known now."""
+        return self._redactor
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Take more of them."""
+        with self._lock:
+            more = self._secrets.union(secrets)
+            if more != self._secrets:
+                self._redactor = Redactor(more)
+                self._secrets = more
+
+    def clean_text(self, value: str) -> str:
+        """Return `value` without what is known now."""
+        return self._redactor.clean_text(value)

@@ -8,13 +8,29 @@ from flask_openapi3.openapi import OpenAPI
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.agents import Agents
+from app.credentials import Safe
+from app.credentials.waiting import Waiting
 from app.db.engine import Database
 from app.dispatch import Bell
 from app.live.hub import Hub
 from app.security.auth import Auth, authenticate
+from app.security.crypto import Vault
+from app.security.redact import Known
 from app.security.throttle import Throttle
 from app.settings import Settings
-from app.web import agents, chat, health, login, machines, pages, sessions, status, tasks, webhooks
+from app.web import (
+    agents,
+    chat,
+    credentials,
+    health,
+    login,
+    machines,
+    pages,
+    sessions,
+    status,
+    tasks,
+    webhooks,
+)
 from app.web.access import init_access
 from app.web.errors import init_errors, invalid_input
 from app.web.headers import init_headers
@@ -26,8 +42,20 @@ from app.web.services import EXTENSION, Publisher, Services
 from app.web.sockets import register_sockets
 
 
-def create_app(settings: Settings, db: Database, bell: Bell, hub: Hub, publisher: Publisher) -> Flask:
-    """Return the web app that works with these collaborators; nothing here reads the environment."""
+def create_app(
+    settings: Settings,
+    db: Database,
+    bell: Bell,
+    hub: Hub,
+    publisher: Publisher,
+    *,
+    known: Known | None = None,
+) -> Flask:
+    """Return the web app that works with these collaborators; nothing here reads the environment.
+
+    `known` is told the secrets that come in, so that this process's log shows none.
+    """
+    safe = Safe(db, Vault(settings.fernet_keys()), learn=(known or Known(())).learn)
     auth = Auth(settings)
     app = OpenAPI(
         __name__,
@@ -46,13 +74,20 @@ def create_app(settings: Settings, db: Database, bell: Bell, hub: Hub, publisher
         hops = settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
     app.extensions[EXTENSION] = Services(
-        settings, db, bell, publisher, Agents(settings.agents_dir), Queue(settings.redis_url)
+        settings,
+        db,
+        bell,
+        publisher,
+        Agents(settings.agents_dir),
+        Queue(settings.redis_url),
+        safe,
+        Waiting(db, bell, publisher),
     )
     app.extensions[login.THROTTLE] = Throttle(limit=login.WRONGS_PER_MINUTE, seconds=60)
     init_access(app, auth, settings.secret_key())
     init_errors(app)
     init_headers(app)
-    for room in (chat, tasks, sessions, agents, machines, status, login, health, webhooks):
+    for room in (chat, tasks, sessions, agents, machines, status, credentials, login, health, webhooks):
         app.register_api(room.blueprint)
     app.register_blueprint(pages.blueprint)
     register_sockets(app, hub, db, authenticate=authenticate, public_url=settings.public_url)

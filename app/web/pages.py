@@ -24,4 +24,4 @@ def _modules(static: str | None) -> tuple[str, ...]:
     """Return all modules of the page: a browser asks for them at once, not one import after another."""
     root = Path(static or "")
     found = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.js"))
-    return tuple(path for path in found if path != "js/login.js")
+    return tuple(path for path in found if path not in {"js/login.js", "js/credentials.js"})

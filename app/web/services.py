@@ -1,26 +1,22 @@
 """What every view works with, put together once per process."""
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol, cast
+from typing import cast
 
 from flask import current_app
 
 from app.agents import Agents
+from app.credentials import Safe
+from app.credentials.waiting import Publisher, Waiting
 from app.db.engine import Database
 from app.db.migrate import Schema
 from app.dispatch import Bell
-from app.domain.task import Task
 from app.settings import Settings
 from app.web.queue import Queue
 
+__all__ = ["EXTENSION", "Publisher", "Services", "services"]
+
 EXTENSION = "errand.services"
-
-
-class Publisher(Protocol):
-    """Tells Viewers that a row was committed."""
-
-    def publish_task(self, task: Task) -> Any:
-        """Publish the Task's change of state; never raises, bounded in time."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +29,8 @@ class Services:
     publisher: Publisher
     agents: Agents
     queue: Queue
+    safe: Safe
+    waiting: Waiting
     schema: Schema = field(default_factory=Schema)
 
 

@@ -5,10 +5,12 @@ from typing import Any
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
+from app.credentials.troubles import troubles
 from app.db import machines, tasks
 from app.db.engine import Connection
 from app.domain.machine import Role
 from app.errors import Unavailable
+from app.settings import OPEN_REDIS
 from app.web.openapi import SECURITY, Answer, problems
 from app.web.schemas import StatusOut
 from app.web.services import services
@@ -25,7 +27,8 @@ def show() -> Answer:
         stored = {"tasks": None, "machines": None, "database": "down"}
     waiting = services().queue.length()
     status = {**stored, "queue_length": waiting, "redis": "down" if waiting is None else "up"}
-    return {**status, "problems": [*_wrong(status), *_wrong_agents()]}
+    secrets = _wrong_credentials() if status["database"] == "up" else []
+    return {**status, "problems": [*_wrong(status), *secrets, *_wrong_agents()]}
 
 
 def _wrong(status: dict[str, Any]) -> list[str]:
@@ -48,6 +51,15 @@ def _wrong(status: dict[str, Any]) -> list[str]:
             "Its log says why (sweep_failed)."
         )
     return found
+
+
+def _wrong_credentials() -> list[str]:
+    here = services()
+    open_redis = [OPEN_REDIS] if here.settings.open_redis else []
+    try:
+        return [*open_redis, *troubles(here.db, here.safe, renewed=bool(here.settings.claude_token_url))]
+    except Unavailable:
+        return open_redis
 
 
 def _wrong_agents() -> list[str]:

@@ -63,14 +63,14 @@ def test_every_field_of_agent_toml_is_listed() -> None:
 def test_every_route_is_described(app: Flask) -> None:
     """No address answers that the documents don't know, and none is promised that doesn't answer."""
     real = {_shape(rule.rule) for rule in app.url_map.iter_rules() if rule.endpoint != "static"}
-    named = re.findall(r"`(?:GET |POST )?(/[^`\s?]*)[^`]*`", "".join(map(document, ROUTES)))
+    named = re.findall(r"`(?:GET |POST |PUT |DELETE )?(/[^`\s?]*)[^`]*`", "".join(map(document, ROUTES)))
 
     assert {_shape(path) for path in named} == real
 
 
 def test_every_method_of_the_api_is_described(app: Flask) -> None:
     """docs/api.md says how each of its addresses is asked."""
-    asked = re.findall(r"^\| `(GET|POST) (/[^`\s?]*)", document("docs/api.md"), re.MULTILINE)
+    asked = re.findall(r"^\| `(GET|POST|PUT|DELETE) (/[^`\s?]*)", document("docs/api.md"), re.MULTILINE)
     real = {
         (method, _shape(rule.rule))
         for rule in app.url_map.iter_rules()

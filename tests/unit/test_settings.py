@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import InvalidSetting, for_clis, load_settings
+from app.settings import InvalidSetting, Settings, for_clis, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -73,4 +73,41 @@ def test_a_database_nobody_knows_is_named_before_anything_starts(
     """With what to write instead."""
     monkeypatch.setenv("DATABASE_URL", url)
     with pytest.raises(InvalidSetting, match="DATABASE_URL is not valid: it begins with postgres://"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("url", "is_open"),
+    [
+        ("redis://127.0.0.1:6379/0", False),
+        ("redis://localhost:6379/0", False),
+        ("redis://[::1]:6379/0", False),
+        ("unix:///run/redis.sock", False),
+        ("redis://:secret@redis.example.com:6379/0", False),
+        ("redis://user:secret@10.0.0.7/0", False),
+        ("redis://redis.example.com:6379/0", True),
+        ("redis://user@10.0.0.7:6379/0", True),
+        ("rediss://10.0.0.7:6379/0", True),
+    ],
+)
+def test_a_redis_elsewhere_without_a_password_is_open(url: str, is_open: bool) -> None:  # noqa: FBT001
+    """DB-07: what is warned of, and what is not."""
+    assert Settings(_env_file=None, redis_url=url).open_redis is is_open
+
+
+@pytest.mark.parametrize("keys", ["short", "a,b", "!" * 44])
+def test_a_key_that_is_none_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch, keys: str) -> None:
+    """The sentence says which setting it is."""
+    monkeypatch.setenv("ERRAND_FERNET_KEYS", keys)
+    with pytest.raises(InvalidSetting, match="ERRAND_FERNET_KEYS") as refused:
+        load_settings()
+    assert keys not in str(refused.value)
+
+
+def test_tokens_go_over_https_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for a stand-in on this machine."""
+    monkeypatch.setenv("ERRAND_CLAUDE_TOKEN_URL", "http://127.0.0.1:1/token")
+    assert load_settings().claude_token_url
+    monkeypatch.setenv("ERRAND_CLAUDE_TOKEN_URL", "http://example.com/token")
+    with pytest.raises(InvalidSetting, match="https"):
         load_settings()

@@ -52,7 +52,11 @@ def keys(agents: Mapping[str, Agent], environ: Mapping[str, str]) -> Iterator[Fi
     """Whether one of the keys that agents pass through is set here; its value is nobody's business."""
     for wanted, names in sorted(_by(agents, lambda agent: tuple(filter(_KEY.fullmatch, agent.env))).items()):
         there = [key for key in wanted if environ.get(key)]
-        if there:
+        if wanted and all(agents[name].credentials for name in names):
+            yield note(
+                "key", f"{', '.join(names)}: the server has their credentials (errand credentials list)."
+            )
+        elif there:
             yield right("key", f"{there[0]} is set, for {', '.join(names)}.")
         elif wanted:
             yield wrong(

@@ -13,7 +13,7 @@ from app.db import machines, migrate
 from app.db.engine import Database
 from app.domain.machine import Machine
 from app.errors import SchemaMismatch, Unavailable
-from app.settings import Settings
+from app.settings import OPEN_REDIS, Settings
 
 _TIMEOUT = 2.0
 
@@ -68,6 +68,8 @@ def broker(settings: Settings, degraded: list[str] | None) -> Iterator[Finding]:
         yield wrong("redis", f"{where} does not answer ({error}).", "unset REDIS_URL && bin/up")
     else:
         yield right("redis", f"{where} answers.")
+    if settings.open_redis:
+        yield note("redis", OPEN_REDIS, "export REDIS_URL=redis://:PASSWORD@HOST:6379/0")
 
 
 def _there(settings: Settings) -> bool:

@@ -76,6 +76,8 @@ class Up:
     def _start(self) -> None:
         given = "redis_url" in self._settings.model_fields_set and self._settings.redis_url
         redis = None if given else self._start_redis()
+        if given and self._settings.open_redis:
+            _say(f"Warning: {environment.OPEN_REDIS}")
         _say("Preparing the database ...")
         migrate.upgrade(self._settings.database_url)
         if redis is not None:

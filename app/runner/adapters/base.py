@@ -106,6 +106,10 @@ class Adapter(Protocol):
     def resumes(self) -> bool:
         """Whether it has sessions of its own, to go on with in the next run."""
 
+    @property
+    def signs_in_with(self) -> frozenset[str]:
+        """The variables of which it takes the key it signs in with."""
+
     def argv(self, run: Run) -> list[str]:
         """Return the arguments after the program; never anything the user wrote."""
 

@@ -23,6 +23,7 @@ class ClaudeAdapter:
 
     program = "claude"
     resumes = True
+    signs_in_with = frozenset({"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"})
 
     def argv(self, run: Run) -> list[str]:
         """Return the flags: the agent's, and the session to begin or to go on with."""

@@ -16,6 +16,8 @@ class CommandAdapter:
     """Runs a program nothing is known about."""
 
     resumes = False
+    #: What it needs is known to its agent.toml alone, and why it failed to nobody.
+    signs_in_with: frozenset[str] = frozenset()
 
     def __init__(self, program: str) -> None:
         self.program = program

@@ -17,6 +17,7 @@ class DemoAdapter:
 
     program = Path(sys.executable)
     resumes = True
+    signs_in_with: frozenset[str] = frozenset()
 
     def argv(self, run: Run) -> list[str]:  # noqa: ARG002 - the same for every run
         """Return the program, isolated from the worker's Python environment."""

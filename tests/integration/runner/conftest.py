@@ -4,11 +4,13 @@ import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.credentials import Safe
 from app.db import events, tasks
 from app.db.engine import Database
 from app.db.tasks import NewTask
@@ -19,7 +21,10 @@ from app.runner.clis import Clis
 from app.runner.environment import secrets_in
 from app.runner.execute import Finished, Runner
 from app.runner.held import LeaseKeeper
-from app.security.redact import Redactor
+from app.runner.keyring import Keyring
+from app.security.crypto import Vault
+from app.security.redact import Known
+from app.security.tokens import mark
 from app.settings import Settings
 from tests.fakes.scripted_cli import ScriptedCli
 
@@ -55,6 +60,8 @@ class Bench:
         self.runner = self._runner()
 
     def _runner(self) -> Runner:
+        self.known = Known([*self.settings.secrets(), *secrets_in({"PASSED": "yes", **self.passed})])
+        self.safe = Safe(self.db, Vault(self.settings.fernet_keys()), learn=self.known.learn)
         path = f"{self.cli.directory}:{os.environ['PATH']}"
         environ = {"PATH": path, "PASSED": "yes", "DATABASE_URL": "secret", **self.passed}
         return Runner(
@@ -65,7 +72,8 @@ class Bench:
             clis=Clis(environ),
             machine="bench",
             environ=environ,
-            redactor=Redactor([*self.settings.secrets(), *secrets_in(environ)]),
+            keyring=Keyring(self.db, self.safe, environ, mark=partial(mark, "a-key")),
+            known=self.known,
         )
 
     def agent(self, name: str, toml: str) -> None:
