@@ -80,13 +80,24 @@ def test_a_tool_call_and_a_follow_up_that_resumes(errand: Errand, api: MessagesA
 
 
 def test_a_bad_key_fails_in_seconds_with_a_sentence(errand: Errand) -> None:
-    """It is not tried again and again."""
+    """It is not tried again and again, and nor is the key with another task."""
     accepted = _ask(errand, "please-401")
     _followed(errand, accepted)
     task = _task(errand, accepted["task_id"])
     assert (task["state"], task["reason"], len(task["attempts"])) == ("failed", "cli_auth", 1)
     assert task["duration_s"] < 15
     assert task["detail"].endswith("retry.")
+
+    # The next one waits for the key to be mended; somebody says that it is.
+    accepted = _ask(errand, "Is it mended?")
+    wait_until(lambda: _task(errand, accepted["task_id"])["hold"] == "credential_expired", 30)
+    with errand.client() as client:
+        [refused] = client.get("/api/credentials").json()["items"]
+        assert (refused["state"], refused["waiting"]) == ("refused", 1)
+        assert any("1 task waits" in problem for problem in client.get("/api/status").json()["problems"])
+        assert client.post(f"/api/credentials/{refused['name']}/retry").json() == {"released": 1}
+    _followed(errand, accepted)
+    assert _task(errand, accepted["task_id"])["state"] == "completed"
 
 
 def test_an_overloaded_provider_puts_the_task_back(errand: Errand) -> None:

@@ -57,6 +57,8 @@ class Bench:
         for directory in (self.home, self.workspace, self.tmp):
             directory.mkdir()
         self.api = api
+        #: Out of credentials.
+        self.given: dict[str, str] = {}
         self.environ = {
             **os.environ,
             **api.env(),
@@ -77,7 +79,13 @@ class Bench:
         )
         program = find_program("claude", self.environ)
         command = build(
-            run, program=program, home=self.home, workspace=self.workspace, tmp=self.tmp, environ=self.environ
+            run,
+            program=program,
+            home=self.home,
+            workspace=self.workspace,
+            tmp=self.tmp,
+            environ=self.environ,
+            given=self.given,
         )
         began = time.monotonic()
         events, parser = [], adapter_for("claude").parser(run)
@@ -186,6 +194,22 @@ def test_no_key_at_all_is_the_same(claude_bench: Bench) -> None:
         Reason.CLI_AUTH,
         "Not logged in · Please run /login",
     )
+
+
+def test_an_access_token_alone_signs_it_in(claude_bench: Bench) -> None:
+    """As credentials hand it down: the API sees it, and nothing of it is left in HOME."""
+    token = "sk-ant-oat01-an-access-token-of-a-sign-in"
+    claude_bench.environ = {k: v for k, v in claude_bench.environ.items() if k != "ANTHROPIC_API_KEY"}
+    claude_bench.given = {"CLAUDE_CODE_OAUTH_TOKEN": token}
+
+    ended = claude_bench.run("hello")
+
+    assert ended.outcome.state == "succeeded"
+    headers = {name.lower(): value for name, value in claude_bench.api.turns[0].headers.items()}
+    assert headers["authorization"] == f"Bearer {token}"
+    files = [path for path in claude_bench.home.rglob("*") if path.is_file()]
+    assert files
+    assert not [path for path in files if token.encode() in path.read_bytes()]
 
 
 def test_an_overloaded_api_is_a_transient_failure(claude_bench: Bench) -> None:
