@@ -33,13 +33,14 @@ class _Line:
     parsed: Json = field(default_factory=dict)
     settled: bool = True
 
-    def settle(self, text: bytes) -> None:
-        """Say what may be shown of its text."""
+    def settle(self, text: bytes, redactor: Redactor) -> None:
+        """Say what may be shown of its text; what else the line holds is cleaned by itself."""
         self.settled = True
         if text != self.text:
             delta = self.parsed["event"]["delta"]
             delta[_FIELDS[delta["type"]]] = text.decode("utf-8", "replace")
             self.data = orjson.dumps(self.parsed) + b"\n"
+        self.data = redactor.clean(self.data)
 
 
 class _Text:
@@ -69,7 +70,7 @@ class _Text:
                 ready = number
         place = 0
         for line in self._pieces[:ready]:
-            line.settle(_shown(line.text, place, spans))
+            line.settle(_shown(line.text, place, spans), self._redactor)
             place += len(line.text)
         del self._pieces[:ready]
 
@@ -112,9 +113,11 @@ class ClaudeCleaner:
             self._too_long = False
             self._queue(_Line(self._long.feed(data) + self._long.finish()))
             return
-        clean = self._redactor.clean(data)
-        if _PIECE in clean and len(clean) <= LONGEST_PIECE and self._piece(clean):
+        # As it was printed: cleaned by itself, a piece that ends within a token would lose its beginning, by
+        # which the rest in the next one is known.
+        if _PIECE in data and len(data) <= LONGEST_PIECE and self._piece(data):
             return
+        clean = self._redactor.clean(data)
         if b'"stream_event"' not in clean or b'"content_block_stop"' in clean or b'"message_st' in clean:
             self._settle_all()
         self._queue(_Line(clean))

@@ -66,6 +66,20 @@ def test_real_output_stays_byte_for_byte(case: str) -> None:
         assert cleaned(whole, sizes=sizes) == whole
 
 
+@pytest.mark.parametrize("size", [1, 7, 20, 40, 80])
+@pytest.mark.parametrize("secret", ["sk-ant-api03-" + "A1b2_" * 12, "abcDEF123456789/+=xAndMore"])
+def test_a_piece_that_is_a_secret_by_itself_may_go_on(secret: str, size: int) -> None:
+    """A token that is long enough already, a secret that begins as another one: no rest of it is shown."""
+    redactor = Redactor([*SECRETS, "abcDEF123456789/+=xAndMore"])
+    text = f"it is {secret}, look"
+    cleaner = ClaudeCleaner(redactor)
+    pieces = [delta(0, text[at : at + size]) for at in range(0, len(text), size)]
+
+    shown = cleaner.feed(b"".join(pieces) + STOP) + cleaner.finish()
+
+    assert texts(shown) == f"it is {MASK}, look"
+
+
 def test_pieces_of_two_agents_at_once_are_told_apart() -> None:
     """A subagent's text between two pieces of a secret makes neither of them harmless."""
     secret = SECRETS[1]
