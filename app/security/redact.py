@@ -137,19 +137,18 @@ def _occurrences(form: bytes, data: bytes) -> Iterator[Span]:
 def _forms(secret: str) -> Iterator[bytes]:
     """Yield how a secret may be printed; a text of several lines also line by line."""
     lines = [line for line in secret.splitlines() if len(line) >= 2 * SHORTEST]
-    for value in {secret, secret.strip(), *(lines if len(lines) > 1 else ())}:
+    # The signs that fill up base64 are often left out.
+    for value in {secret, secret.strip(), secret.strip().rstrip("="), *(lines if len(lines) > 1 else ())}:
         if len(value) >= SHORTEST:
             yield from _written(value)
 
 
 def _written(value: str) -> Iterator[bytes]:
     data = value.encode()
-    yield data
-    yield value[::-1].encode()
-    for ascii_only in (True, False):
-        once = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
-        yield once.encode()
-        yield json.dumps(once)[1:-1].encode()
+    for text in (value, value[::-1]):
+        yield text.encode()
+        for ascii_only in (True, False):
+            yield from _escaped(text, ascii_only=ascii_only)
     yield quote(value, safe="").encode()
     yield quote(value).encode()
     yield quote_plus(value).encode()
@@ -157,6 +156,13 @@ def _written(value: str) -> Iterator[bytes]:
     yield data.hex().upper().encode()
     for skipped in range(3):
         yield from _base64(data, skipped)
+
+
+def _escaped(text: str, *, ascii_only: bool) -> Iterator[bytes]:
+    """Yield it as JSON, as JSON in a line of JSON, and as what a CLI that speaks JSON makes of that again."""
+    for _ in range(3):
+        text = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
+        yield text.encode()
 
 
 def _base64(data: bytes, skipped: int) -> Iterator[bytes]:

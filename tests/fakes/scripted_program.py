@@ -163,6 +163,12 @@ class Program:
             while data := source.read(BLOCK):
                 self.write(data)
 
+    def through(self, how: dict[str, str]) -> None:
+        """Do what takes a text (say, spelt, slowly, complain) with the content of a file."""
+        for name, path in how.items():
+            with open(path) as source:
+                getattr(self, name)(source.read())
+
     def huge(self, size: int) -> None:
         """Print one line of so many bytes."""
         for start in range(0, size, BLOCK):

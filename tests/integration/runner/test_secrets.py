@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -161,6 +162,8 @@ def test_three_thousand_chunkings_leak_nothing(
     """SEC-02: in no row, no frame, no log; the rest is byte for byte what the whole, cleaned, would be."""
     publisher, claim = Publisher(redis_url), _claimed(db)
     viewer = web.connect(f"/ws/tasks/{claim.task.id}?after=0")
+    watching = threading.Thread(target=viewer.receive_all)
+    watching.start()
     reader, ends = Reader(db, publisher, claim), [claim.task.last_seq]
 
     for seed in range(CHUNKINGS):
@@ -178,7 +181,8 @@ def test_three_thousand_chunkings_leak_nothing(
     publisher.publish_task(db.write(runs.finish, claim.task.id, claim.attempt, done))
     publisher.close()
 
-    frames = [event for message in viewer.receive_all().messages for event in message.get("events", [])]
+    watching.join(60)
+    frames = [event for message in viewer.messages for event in message.get("events", [])]
     rows = _stored(db, claim)
     assert [event["seq"] for event in frames] == [event["seq"] for event in rows]
     for seed, (first, last) in enumerate(itertools.pairwise(ends)):
