@@ -42,7 +42,7 @@ class Vault:
         """Whether `sealed` opens under the newest key."""
         try:
             self._newest.decrypt(sealed)
-        except InvalidToken:
+        except (InvalidToken, ValueError):
             return False
         return True
 
@@ -50,5 +50,5 @@ class Vault:
         """Return `sealed` under the newest key; raises Unreadable."""
         try:
             return self._all.rotate(sealed).decode()
-        except InvalidToken:
+        except (InvalidToken, ValueError):
             raise Unreadable from None

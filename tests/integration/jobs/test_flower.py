@@ -1,12 +1,17 @@
 """Flower over our workers: it sees who works and what ran, and never more of a Task than its id."""
 
+import os
+import re
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from pytest_celery import CeleryTestWorker
 
+from app.settings import PROJECT_ROOT
 from tests.integration.jobs.plant import Plant
 from tests.services import free_port
 from tests.waiting import wait_until
@@ -56,3 +61,42 @@ def _answers(client: httpx.Client) -> bool:
 def _finished(client: httpx.Client, task_id: str) -> list[dict[str, Any]]:
     jobs: dict[str, dict[str, Any]] = client.get("/api/tasks").json()
     return [job for job in jobs.values() if task_id in job["args"] and job["state"] == "SUCCESS"]
+
+
+def test_with_a_password_it_lets_nobody_else_in(plant: Plant) -> None:
+    """API-12: neither its pages nor its API; the password is in no process's arguments."""
+    port = free_port()
+    options = (f"--port={port}", "--address=127.0.0.1")
+    password = "a-password-for-flower"
+    handle = plant.start(
+        "guarded", "-A", "tasks.celery", "flower", *options, FLOWER_BASIC_AUTH=f"admin:{password}"
+    )
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+        wait_until(lambda: _answers(client), 30, message="Flower answers")
+        paths = ("/", "/workers", "/tasks", "/broker", "/api/tasks", "/api/workers")
+        refused = {path: client.get(path).status_code for path in paths}
+        wrong = client.get("/workers", auth=("admin", "wrong")).status_code
+        right = client.get("/workers", auth=("admin", password)).status_code
+    lines = ["\0".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
+    handle.stop(timeout=5)
+
+    assert (set(refused.values()), wrong, right) == ({401}, 401, 200), refused
+    assert not [line for line in lines if password in line]
+
+
+@pytest.mark.parametrize(("auth", "address"), [("", "127.0.0.1"), ("admin:password", "0.0.0.0")])
+def test_without_a_password_it_is_for_this_machine_alone(auth: str, address: str) -> None:
+    """API-12: the Procfile's line as a shell reads it."""
+    [line] = [
+        one for one in (PROJECT_ROOT / "Procfile").read_text().splitlines() if one.startswith("flower:")
+    ]
+    [option] = re.findall(r"--address=\S.*?\)", line)
+    said = subprocess.run(
+        ["sh", "-c", f"echo {option}"],
+        env={"PATH": os.environ["PATH"], "FLOWER_BASIC_AUTH": auth},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert said.stdout.strip() == f"--address={address}"
