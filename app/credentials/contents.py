@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from app.domain.credential import check_variables
+from app.domain.credential import check_size, check_variables
 from app.domain.credentials import ClaudeCredentials
 
 #: How a signed-in Claude Code is handed its access token. Not in a file of its HOME: there it would stay
@@ -31,7 +31,8 @@ class Contents:
     def of_claude(cls, text: str) -> "Contents":
         """Take the content of a `.credentials.json`; raises Invalid, which quotes none of it."""
         token = ClaudeCredentials.from_cli(text).access_token.get_secret_value()
-        return cls({CLAUDE_TOKEN: token}, json.loads(text))
+        check_size(text)
+        return cls(check_variables({CLAUDE_TOKEN: token}), json.loads(text))
 
     @classmethod
     def load(cls, sealed: Mapping[str, Any]) -> "Contents":

@@ -17,6 +17,8 @@ from app.domain.task import Hold, Task, TaskId, TaskState
 from app.errors import NotFound
 
 _FIELDS = tuple(Credential.model_fields)
+#: Seconds after which a CLI that was refused would have ended.
+LET_IN = 60.0
 #: What a new value, or an end of the trouble, makes undone.
 _FRESH: dict[str, Any] = {
     "state": CredentialState.USABLE,
@@ -61,11 +63,16 @@ def put(
     value: dict[str, Any] = {"kind": kind, "variables": list(variables), "secret": secret, "last4": last4}
     value |= {"updated_at": now, "expires_at": expires_at, "warned": None}
     value |= {**_FRESH, "refresher": None, "refresh_until": None}
-    mine = credentials.c.name == name
-    if not c.execute(
-        update(credentials).where(mine).values(**value, revision=credentials.c.revision + 1)
-    ).rowcount:
-        c.execute(insert(credentials).values(name=name, created_at=now, revision=1, **value))
+    replaced = update(credentials).where(credentials.c.name == name)
+    replaced = replaced.values(**value, revision=credentials.c.revision + 1)
+    if not c.execute(replaced).rowcount:
+        try:
+            with c.begin_nested():
+                c.execute(insert(credentials).values(name=name, created_at=now, revision=1, **value))
+        except IntegrityError:
+            c.execute(
+                replaced
+            )  # somebody else stored one of that name at the same time: the later value stays
     return get(c, name)
 
 
@@ -144,8 +151,10 @@ def begin_probe(c: Connection, name: str) -> TaskId | None:
     task_id = c.execute(waiting).scalar()
     if task_id is None:
         return None
-    # Who was to try it and never came back (its Task was cancelled, say) tries until the next time.
-    again = now + timedelta(seconds=max(60.0, pause_before_probe(10)))
+    probes = c.execute(select(credentials.c.probes).where(_refused_row(name))).scalar()
+    # In case that it never tells (its Task was cancelled, its worker died). One that goes on for longer than
+    # this was let in, so that another one beside it does no harm.
+    again = now + timedelta(seconds=max(LET_IN, pause_before_probe(probes or 0)))
     chosen = update(credentials).where(_refused_row(name), credentials.c.probe_at <= now)
     if not c.execute(chosen.values(probe_task=task_id, probe_at=again)).rowcount:
         return None

@@ -107,9 +107,14 @@ def check_variables(variables: Mapping[str, str]) -> dict[str, str]:
         raise Invalid("A credential needs a variable at least.", reason="credential_invalid")
     for name, value in variables.items():
         _check_variable(name, value)
-    if sum(len(value.encode("utf-8", "replace")) for value in variables.values()) > LARGEST:
-        raise Invalid(f"A credential has at most {LARGEST} bytes.", reason="credential_invalid")
+    check_size("".join(variables.values()))
     return dict(variables)
+
+
+def check_size(text: str) -> None:
+    """Raise Invalid where a value is too large to be one."""
+    if len(text.encode("utf-8", "replace")) > LARGEST:
+        raise Invalid(f"A credential has at most {LARGEST} bytes.", reason="credential_invalid")
 
 
 def _check_variable(name: str, value: str) -> None:

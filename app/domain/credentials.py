@@ -19,9 +19,12 @@ REFRESH_BEFORE = timedelta(minutes=10)
 REFRESH_PART = 0.15
 #: A timestamp above this is in milliseconds; as seconds it would be the year 33658.
 LARGEST_SECONDS = 10**12
+LARGEST_INTEGER = 10**18
 
 
 def _from_timestamp(value: float) -> datetime:
+    if isinstance(value, int):
+        value = max(-LARGEST_INTEGER, min(value, LARGEST_INTEGER))  # what no float could hold is absurd too
     if not math.isfinite(value):
         raise ValueError("must be a finite number")
     seconds = value / 1000 if value > LARGEST_SECONDS else value

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,9 @@ def test_an_end_is_one_time_however_it_is_written(client: FlaskClient, expires: 
     assert (answer.status_code, answer.get_json()["expires_at"]) == (200, shown)
 
 
-@pytest.mark.parametrize("expires", [None, 0, -5, 10**18, "soon", "2030-01-01T00:00:00", True, [], 1e400])
+@pytest.mark.parametrize(
+    "expires", [None, 0, -5, 10**18, "soon", "2030-01-01T00:00:00", True, [], 1e400, 10**400]
+)
 def test_an_end_that_is_none_is_refused(sqlite_client: FlaskClient, expires: object) -> None:
     """SEC-09: 400 with a sentence that quotes nothing of it."""
     answer = sqlite_client.put("/api/credentials/a", json=signed_in_claude(expires))
@@ -127,6 +130,8 @@ def test_an_end_that_is_none_is_refused(sqlite_client: FlaskClient, expires: obj
         ("a", {"variables": {"KEY": "x" * 70_000}}),
         ("a", {"claude": VALUE}),
         ("a", {"claude": "{}"}),
+        ("a", {"claude": json.dumps({"claudeAiOauth": {"accessToken": "a\0b", "expiresAt": 1_900_000_000}})}),
+        ("a", {"claude": signed_in_claude(1_900_000_000)["claude"] + " " * 70_000}),
         ("a", {**VARIABLES, "expires_at": "soon"}),
     ],
 )
@@ -218,6 +223,15 @@ def test_rotated_it_opens_under_the_new_key_alone(
     alone = signed_in(make_app(sqlite, redis_url, fernet_keys_given=new))
     assert {one["state"] for one in alone.get("/api/credentials").get_json()["items"]} == {"usable"}
     assert not list(tmp_path.rglob("credentials-key"))
+
+
+def test_stored_twice_at_once_one_of_the_values_stays(app: Flask, database: Database) -> None:
+    """Neither is an error."""
+    with ThreadPoolExecutor(8) as pool:
+        put = [pool.submit(signed_in(app).put, "/api/credentials/a", json=VARIABLES) for _ in range(8)]
+        assert {one.result(30).status_code for one in put} == {200}
+
+    assert database.read(credentials.get, "a").revision == 8
 
 
 def test_a_row_under_another_name_does_not_open(sqlite_client: FlaskClient, sqlite: Database) -> None:

@@ -19,7 +19,7 @@ const TASK = {
 
 const HOLDS = {
   session_busy: "after the task before it",
-  credential_expired: "waits until the CLI is signed in again",
+  credential_expired: "waits for its credential",
   usage_limit: "waits for the usage limit to reset",
   budget: "waits for budget",
 };
