@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import httpx
 import psutil
 import pytest
 import websocket
+from cryptography.fernet import Fernet
 
 from app.settings import PROJECT_ROOT
 from tests.acceptance.conftest import Errand, Starter
@@ -242,3 +244,41 @@ def test_nothing_is_left_in_a_home(errand: Errand) -> None:
     assert files
     known = [one.encode() for one in (STORED, OAUTH, REFRESH)]
     assert [path for path in files for one in known if one in path.read_bytes()] == []
+
+
+def test_started_with_another_key_all_but_its_tasks_goes_on(cli: ScriptedCli, start_errand: Starter) -> None:
+    """SEC-07: up, the credential unreadable and said so, its task held; with the old key beside it, run."""
+    old, new = (Fernet.generate_key().decode() for _ in range(2))
+    errand = start_errand(path=cli.directory, env={"ERRAND_FERNET_KEYS": old})
+    agents = errand.data / "agents"
+    for name, toml in {
+        "brain": 'cli = "claude"\n',
+        "keyed": 'cli = "claude"\ncredentials = ["stored"]\n',
+    }.items():
+        (agents / name).mkdir(parents=True)
+        (agents / name / "agent.toml").write_text(toml)
+        (agents / name / "CLAUDE.md").write_text("Work.\n")
+    with errand.client() as client:
+        client.put("/api/credentials/stored", json={"variables": {"STORED_KEY": STORED}})
+    errand.stop()
+
+    env = {"ERRAND_AGENTS_DIR": str(agents)}
+    errand = start_errand(path=cli.directory, env={**env, "ERRAND_FERNET_KEYS": new})
+    with errand.client() as client:
+        said = {"message": script({"say": "done"})}
+        held, free = (client.post("/api/chat", json={**said, "agent": a}).json() for a in ("keyed", "brain"))
+        wait_until(lambda: _task(client, held)["hold"] == "credential_expired", 30)
+        wait_until(lambda: _task(client, free)["state"] == "completed", 30)
+        assert _task(client, held)["reason"] == "credential_unreadable"
+        assert client.get("/api/credentials").json()["items"][0]["state"] == "unreadable"
+        assert any("ERRAND_FERNET_KEYS" in one for one in client.get("/api/status").json()["problems"])
+    errand.stop()
+
+    errand = start_errand(path=cli.directory, env={**env, "ERRAND_FERNET_KEYS": f"{new},{old}"})
+    with errand.client() as client:
+        wait_until(lambda: _task(client, held)["state"] == "completed", 30)
+
+
+def _task(client: httpx.Client, accepted: dict[str, Any]) -> dict[str, Any]:
+    task: dict[str, Any] = client.get(f"/api/tasks/{accepted['task_id']}").json()
+    return task
