@@ -8,11 +8,13 @@ import secrets
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
 from pydantic import (
     AwareDatetime,
+    BeforeValidator,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -24,6 +26,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.domain.sandbox import Level
 from app.errors import Invalid
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -36,6 +39,11 @@ OPEN_REDIS = (
     "REDIS_URL leads to another machine and names no password: whoever reaches it can ring for tasks and "
     "read what is published. Set a password there, or be sure that its network is private."
 )
+
+
+def _as_number(value: object) -> object:
+    # The environment holds text, and an IntEnum wants a number.
+    return int(value) if isinstance(value, str) and value.strip().isdigit() else value
 
 
 class InvalidSetting(Invalid):
@@ -93,6 +101,19 @@ class Settings(BaseSettings):
     retention_days: NonNegativeInt = Field(0, validation_alias="ERRAND_RETENTION_DAYS")
     #: Bytes of one message.
     message_limit: PositiveInt = Field(1024 * 1024, validation_alias="ERRAND_MESSAGE_LIMIT")
+
+    #: The least level for Tasks with text from outside; lower only where the machine forbids the cage.
+    sandbox_floor: Annotated[Level, BeforeValidator(_as_number)] = Field(
+        Level.CAGE, validation_alias="ERRAND_SANDBOX_FLOOR"
+    )
+    #: Who a CLI runs as where the worker is root.
+    agent_user: str = Field("errand-agent", min_length=1, validation_alias="ERRAND_AGENT_USER")
+    #: What agents with `network = "proxy"` go through.
+    agent_proxy: str | None = Field(None, validation_alias="ERRAND_AGENT_PROXY")
+    #: Bytes and processes of one CLI and all it started; bytes of its Session's directories.
+    memory_limit: PositiveInt = Field(4 * 1024**3, validation_alias="ERRAND_MEMORY_LIMIT")
+    process_limit: PositiveInt = Field(512, validation_alias="ERRAND_PROCESS_LIMIT")
+    workspace_limit: PositiveInt = Field(10 * 1024**3, validation_alias="ERRAND_WORKSPACE_LIMIT")
 
     @field_validator("data_dir", "agents_dir")
     @classmethod

@@ -26,6 +26,7 @@ from app.errors import Unavailable
 from app.live.publisher import Publisher
 from app.process import installation, sweep
 from app.rescuer import Rescuer
+from app.runner.cage import Cage
 from app.runner.clis import Clis
 from app.runner.execute import Runner
 from app.runner.follow import KILL_AFTER
@@ -64,6 +65,7 @@ class Machinery:
         self._safe = Safe(self.db, Vault(settings.fernet_keys()), learn=known.learn)
         environ = for_clis()
         self._clis = Clis(environ)
+        cage = Cage(settings, environ)
         self._machine = self._described(hostname)
         self._found: dict[str, FoundCli] = {}
         # Beside everything else: a program that is slow to tell its version must not hold up a worker.
@@ -77,6 +79,7 @@ class Machinery:
             publisher=self.publisher,
             keeper=self._keeper,
             clis=self._clis,
+            cage=cage,
             machine=self._machine.name,
             environ=environ,
             keyring=Keyring(self.db, self._safe, environ, mark=partial(mark, settings.secret_key())),

@@ -88,6 +88,20 @@ tasks = Table(
     ),
     Column("sandbox", String(16), nullable=False, server_default="none"),
     Column(
+        "from_outside",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="its text is a stranger's: it needs the sandbox's floor",
+    ),
+    Column(
+        "workspace_trusted",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="its workspace's own instructions were let in",
+    ),
+    Column(
         "attempt", Integer, nullable=False, server_default="0", comment="newest Attempt: the fencing token"
     ),
     Column(
@@ -130,6 +144,7 @@ attempts = Table(
     Column("renewals", Integer, nullable=False, server_default="0", comment="of its Lease"),
     Column("renewed_at", Utc, comment="the last of them, for people: no Lease is judged by it"),
     Column("exit_code", Integer),
+    Column("sandbox", String(16), nullable=False, server_default="none"),
     Column("cost_usd", Usd, nullable=False, server_default="0"),
     *_tokens(),
 )

@@ -259,3 +259,13 @@ def remember_cli_session(c: Connection, task: Task, cli_session_id: str) -> None
     cost = case((same, sessions.c.cli_cost_usd), else_=literal(Decimal(0), Usd()))
     changed = update(sessions).where(sessions.c.id == task.session_id, ours)
     c.execute(changed.values(cli=task.cli, cli_session_id=cli_session_id, cli_cost_usd=cost))
+
+
+def note_sandbox(c: Connection, task_id: TaskId, attempt: int, *, label: str, trusted: bool) -> Task:
+    """Write down how the Attempt is kept apart and return its Task; raises LeaseLost where it is not ours."""
+    ours = (tasks.c.id == task_id, tasks.c.attempt == attempt, tasks.c.state == TaskState.RUNNING)
+    if c.execute(update(tasks).where(*ours).values(sandbox=label, workspace_trusted=trusted)).rowcount == 0:
+        raise LeaseLost
+    one = (attempts.c.task_id == task_id, attempts.c.number == attempt)
+    c.execute(update(attempts).where(*one).values(sandbox=label))
+    return get(c, task_id)

@@ -70,6 +70,8 @@ class NewTask:
     session_id: SessionId | None = None
     #: Tasks that may wait in all; 0: any number.
     queue_limit: int = 0
+    #: The message holds a stranger's text.
+    from_outside: bool = False
     #: Said to the reader before anything runs, such as that another agent was taken.
     notices: tuple[Event, ...] = ()
 
@@ -136,6 +138,7 @@ def create(c: Connection, new: NewTask) -> Task:
             state=TaskState.QUEUED,
             created_at=now,
             max_attempts=new.max_attempts,
+            from_outside=new.from_outside,
             last_seq=len(new.notices),
         )
     )

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt, field_validator, model_validator
 
 from app.domain.model import Model
+from app.domain.sandbox import Network, Wanted
 
 NAME_PATTERN = r"[a-z][a-z0-9-]{0,40}"
 FALLBACK = "brain"
@@ -57,7 +58,9 @@ class Agent(Model):
     env: tuple[str, ...] = ()
     #: Names of stored Credentials that are handed to the CLI, and to no other Agent's.
     credentials: tuple[str, ...] = ()
-    sandbox: Literal["required", "auto", "off"] = "auto"
+    sandbox: Wanted = "auto"
+    #: "none" takes the network away; "proxy" points at ERRAND_AGENT_PROXY.
+    network: Network = "open"
     trust_workspace: StrictBool = False
     #: For a cli without an adapter of its own: argv after the program, each PLACEHOLDER filled in; the prompt
     #: always comes on stdin.

@@ -28,6 +28,10 @@ class Reason(StrEnum):
     INTERRUPTED = "interrupted"
     CANCELLED = "cancelled"
     AGENT_INVALID = "agent_invalid"
+    SANDBOX_UNAVAILABLE = "sandbox_unavailable"
+    MEMORY_LIMIT = "memory_limit"
+    PROCESS_LIMIT = "process_limit"
+    WORKSPACE_LIMIT = "workspace_limit"
     WORKSPACE_UNUSABLE = "workspace_unusable"
     DISK_FULL = "disk_full"
     INTERNAL = "internal"
@@ -66,6 +70,10 @@ SENTENCES: dict[Reason, str] = {
     Reason.INTERRUPTED: "The worker was shut down; the task goes back to the queue and continues.",
     Reason.CANCELLED: "Stopped on request. Retry to run it again.",
     Reason.AGENT_INVALID: "The agent cannot be used: {detail}. Mend the file, then retry.",
+    Reason.SANDBOX_UNAVAILABLE: "The sandbox that this task needs is not there: {detail}. Mend that on the worker, then retry.",
+    Reason.MEMORY_LIMIT: "{cli} and what it started used {detail} and was stopped. Ask for less at once, or raise ERRAND_MEMORY_LIMIT.",
+    Reason.PROCESS_LIMIT: "{cli} and what it started were {detail} and were stopped. Ask for less at once, or raise ERRAND_PROCESS_LIMIT.",
+    Reason.WORKSPACE_LIMIT: "The conversation's directories held {detail}, and {cli} was stopped. Delete some of it, or raise ERRAND_WORKSPACE_LIMIT.",
     Reason.WORKSPACE_UNUSABLE: "The working directory cannot be used: {detail}. Mend it, then retry.",
     Reason.DISK_FULL: "The disk is full: {detail}. Free some space, then retry.",
     Reason.INTERNAL: "Errand itself failed: {detail}. The worker's log has the details; retrying is safe.",

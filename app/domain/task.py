@@ -100,6 +100,8 @@ class Attempt(Model):
     started_at: AwareDatetime
     finished_at: AwareDatetime | None = None
     exit_code: int | None = None
+    #: The level it ran at; "none" before its CLI was started.
+    sandbox: str = "none"
     cost_usd: Decimal = Decimal(0)
     tokens: Tokens = Tokens()
     #: How often its Lease was renewed, and when last.
@@ -130,7 +132,12 @@ class Task(Model):
     tokens: Tokens = Tokens()
     result: str | None = None
     last_seq: int = Field(0, ge=0)
+    #: That of its newest Attempt.
     sandbox: str = "none"
+    #: Its text is a stranger's, so that it needs ERRAND_SANDBOX_FLOOR.
+    from_outside: bool = False
+    #: Its workspace's own instructions were let in (trust_workspace).
+    workspace_trusted: bool = False
     #: Number of the newest Attempt; 0 before the first.
     attempt: int = Field(0, ge=0)
     #: Attempts that ended in a way that counts against `max_attempts`.

@@ -43,6 +43,8 @@ class Program:
     eof_grace: float = 0
     #: When, on the monotonic clock, the supervisor freezes the tree unless that is renewed; 0 never.
     until: float = 0
+    #: The main process is bubblewrap, and what matters is inside.
+    wrapped: bool = False
 
 
 @dataclass(frozen=True)
@@ -234,6 +236,8 @@ def _supervisor_argv(program: Program, control: int) -> list[str]:
         options.append(f"--umask={program.umask:o}")
     if program.eof_grace:
         options.append(f"--eof-grace={program.eof_grace}")
+    if program.wrapped:
+        options.append("--wrapped=")
     if program.until:
         options.append(f"--until={program.until:.6f}")
     if "LC_CTYPE" not in program.env:

@@ -35,6 +35,7 @@ def run(
     stdin: bytes = b"",
     max_bytes: int = 1024 * 1024,
     mark: str | None = None,
+    wrapped: bool = False,
 ) -> Completed:
     """Run `argv` for at most `timeout` seconds; keep the first `max_bytes` of each stream, and nothing alive.
 
@@ -42,7 +43,7 @@ def run(
     """
     deadline = time.monotonic() + timeout
     out, err = _Kept(max_bytes), _Kept(max_bytes)
-    command = Command(tuple(argv), cwd, env, stdin)
+    command = Command(tuple(argv), cwd, env, stdin, wrapped)
     with Process.start(command, mark=mark or new_mark("probe"), writes=False) as process:
         while process.exit is None and (left := deadline - time.monotonic()) > 0:
             output = process.read(left)

@@ -30,6 +30,8 @@ class Command:
     cwd: Path
     env: Mapping[str, str] = field(repr=False)
     stdin: bytes = field(default=b"", repr=False)
+    #: argv is bubblewrap's: it is not asked to end with SIGTERM, which would take all in it at once.
+    wrapped: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,9 @@ class Process:
         """
         if writes:
             require_writable(command.cwd)
-        program = Program(command.argv, command.cwd, command.env, mark, umask=umask, until=until)
+        program = Program(
+            command.argv, command.cwd, command.env, mark, umask=umask, until=until, wrapped=command.wrapped
+        )
         with out_of_something(command.argv[0]), ExitStack() as ours, ExitStack() as theirs:
             stdin = _closing(theirs, stdin_file(command.stdin))
             stdout, stdout_end = _pipe(ours, theirs)

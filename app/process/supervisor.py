@@ -135,8 +135,9 @@ def reached(send: "Callable[[int, int], None]", target: int, number: int) -> boo
 class Tree:
     """The main process and everything it started, however far it ran."""
 
-    def __init__(self, control: int) -> None:
+    def __init__(self, control: int, *, wrapped: bool = False) -> None:
         self.adopts = adopt_orphans()
+        self.wrapped = wrapped
         self.control = control
         self.main = 0
         self.main_running = False
@@ -181,11 +182,14 @@ class Tree:
                 return True
             if pid == self.main and self.main_running:
                 self.main_running = False
-                self.report(
-                    f"signal {os.WTERMSIG(status)}"
-                    if os.WIFSIGNALED(status)
-                    else f"exit {os.WEXITSTATUS(status)}"
-                )
+                self.report(self.ended_as(status))
+
+    def ended_as(self, status: int) -> str:
+        """Return how the main process ended; bubblewrap tells the signal that ended its own as 128 + N."""
+        code = os.waitstatus_to_exitcode(status)
+        if self.wrapped and 128 < code <= 128 + max(RESETTABLE):
+            code = 128 - code
+        return f"exit {code}" if code >= 0 else f"signal {-code}"
 
     def signal_main(self, number: int) -> None:
         """Signal the main process only: not reaped yet, so its pid is nobody else's."""
@@ -196,8 +200,9 @@ class Tree:
         """Signal each process once; False when none could be reached."""
         if not self.adopts:
             return reached(os.killpg, self.main, number)
-        some = [reached(os.kill, pid, number) for pid in below(os.getpid(), read_processes())]
-        return any(some)
+        spared = self.main if self.wrapped and number == signal.SIGTERM else 0
+        tree = below(os.getpid(), read_processes()).keys() - {spared}
+        return sum(reached(os.kill, pid, number) for pid in tree) > 0
 
     def signal_hard(self, processes: "Iterable[int]", groups: "Iterable[int]", number: int) -> bool:
         """Signal processes and their groups: what is forked into a group meanwhile does not escape."""
@@ -275,10 +280,7 @@ class Supervisor:
 
     def starter_gone(self) -> bool:
         """Tell, before the program is started, whether anybody is left who wants it."""
-        poll = select.poll()
-        for fd in self.starter:
-            poll.register(fd, select.POLLIN)
-        return bool(poll.poll(0))
+        return bool(select.select(self.starter, [], [], 0)[0])
 
     def milliseconds(self) -> float | None:
         """Return how long nothing needs to be done unless something happens."""
@@ -353,11 +355,9 @@ def receive(control: int) -> bytes:
 
 def watch(parent: int) -> list[int]:
     """Return what becomes readable when the starter dies, though a fork of it may keep its socket open."""
-    if not hasattr(os, "pidfd_open"):
-        return []
     try:
         return [os.pidfd_open(parent)]
-    except OSError:  # gone already, which the socket tells; or an old kernel
+    except (OSError, AttributeError):  # gone already, which the socket tells; or an old system
         return []
 
 
@@ -385,7 +385,7 @@ def main(arguments: list[str]) -> None:
         environment.pop(b"LC_CTYPE", None)  # Python sets it for itself in the C locale
     if "umask" in options:
         os.umask(int(options["umask"], 8))
-    tree = Tree(control)
+    tree = Tree(control, wrapped="wrapped" in options)
     eof_grace, until = (float(options.get(name, 0)) for name in ("eof-grace", "until"))
     supervisor = Supervisor(tree, parent=int(options["parent"]), eof_grace=eof_grace, until=until)
     if until and time.monotonic() >= until:

@@ -4,6 +4,7 @@ import os
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from app.domain.event import Notice
@@ -22,6 +23,19 @@ PROBE_BYTES = 4096
 _File = tuple[str, int, int]
 
 
+@dataclass(frozen=True)
+class Found:
+    """A program to run, and what is known of it."""
+
+    program: Path
+    judged: Judged
+
+    @property
+    def notices(self) -> list[Notice]:
+        """What is to be said about it in a run."""
+        return [self.judged.notice] if self.judged.notice else []
+
+
 class UnknownVersion(ErrandError):
     """The CLI is of a version that Errand does not know how to run."""
 
@@ -37,8 +51,8 @@ class Clis:
         #: One that is slow to answer keeps only those waiting who want it too.
         self._turns: dict[_File, threading.Lock] = defaultdict(threading.Lock)
 
-    def find(self, adapter: Adapter) -> tuple[Path, list[Notice]]:
-        """Return the program and what is to be said about it.
+    def find(self, adapter: Adapter) -> Found:
+        """Return the program of this CLI.
 
         Raises ErrandError with a code of app.domain.reason where it cannot be used. A program whose
         version was asked before, at the worker's start at the latest, is not started again for that.
@@ -47,7 +61,7 @@ class Clis:
         judged = self._judge(program)
         if judged.reason is not None:
             raise UnknownVersion(judged.detail)
-        return program, [judged.notice] if judged.notice else []
+        return Found(program, judged)
 
     def report(self, names: Iterable[str]) -> dict[str, FoundCli]:
         """Return what this Machine tells of each CLI that some Agent names."""

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from app.domain.agent import Agent
 from app.domain.event import Notice
 from app.domain.reason import Reason
+from app.errors import Invalid
 from app.process import Command
 from app.process.locate import locate
 from app.runner.adapters import Run, adapter_for
@@ -30,10 +32,12 @@ def build(
     environ: Mapping[str, str],
     given: Mapping[str, str] = MappingProxyType({}),
     without: AbstractSet[str] = frozenset(),
+    proxy: str | None = None,
 ) -> Command:
     """Return what to start. Nothing the user wrote is in argv or in the environment: it is all in stdin.
 
     `given` is out of Credentials; nothing secret is in argv, which everybody on the machine may read.
+    `proxy` is what an Agent with `network = "proxy"` goes through; raises Invalid where it has none.
     """
     adapter = adapter_for(run.agent.cli)
     return Command(
@@ -42,7 +46,7 @@ def build(
         env=build_environment(
             environ,
             passed=run.agent.env,
-            fixed=adapter.env(run),
+            fixed={**adapter.env(run), **_through(run.agent, proxy)},
             given=given,
             without=without,
             home=home,
@@ -50,6 +54,20 @@ def build(
         ),
         stdin=adapter.stdin(run),
     )
+
+
+def _through(agent: Agent, proxy: str | None) -> dict[str, str]:
+    if agent.network != "proxy":
+        return {}
+    if not proxy:
+        raise Invalid(
+            f'{agent.name} says network = "proxy", and ERRAND_AGENT_PROXY is not set on the worker',
+            reason=Reason.AGENT_INVALID,
+        )
+    names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+    # What goes round a proxy of the worker's goes through this one too.
+    both = [*names, *map(str.lower, names)]
+    return {**dict.fromkeys(both, proxy), "NO_PROXY": "", "no_proxy": ""}
 
 
 def find_program(program: str | Path, environ: Mapping[str, str]) -> Path:

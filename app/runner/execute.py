@@ -2,9 +2,11 @@
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
+from pathlib import Path
 
 import structlog
 
@@ -16,6 +18,7 @@ from app.db.runs import Claim, Ending
 from app.domain.agent import Agent
 from app.domain.event import Notice
 from app.domain.reason import Reason
+from app.domain.sandbox import Level
 from app.domain.task import Task, TaskId, TaskState
 from app.errors import ErrandError, Invalid, LeaseLost, NotFound
 from app.live.publisher import Publisher
@@ -23,10 +26,12 @@ from app.process import Command, LeaseLapsed, Process, installation, new_mark
 from app.runner import endings
 from app.runner.adapters import adapter_for
 from app.runner.adapters.base import Run
-from app.runner.clis import Clis
+from app.runner.cage import Cage, Caged
+from app.runner.clis import Clis, Found
 from app.runner.command import build
 from app.runner.endings import Ran
 from app.runner.follow import Follower, Limits
+from app.runner.guest import session_group
 from app.runner.held import Held, LeaseKeeper
 from app.runner.keyring import Issue, Keyring
 from app.runner.transcript import Transcript, patiently
@@ -39,6 +44,12 @@ log = structlog.get_logger()
 _RESUME_FAILED = (
     "The CLI no longer knows this conversation, so it was started anew: the agent does not remember "
     "earlier messages; its workspace is as it was."
+)
+
+
+_TRUSTED = Notice(
+    code="workspace_trusted",
+    text="This agent trusts the workspace: its instructions, settings and hooks were let in.",
 )
 
 
@@ -62,6 +73,7 @@ class Runner:
         publisher: Publisher,
         keeper: LeaseKeeper,
         clis: Clis,
+        cage: Cage,
         machine: str,
         environ: Mapping[str, str],
         keyring: Keyring,
@@ -72,6 +84,7 @@ class Runner:
         self._publisher = publisher
         self._keeper = keeper
         self._clis = clis
+        self._cage = cage
         self._machine = machine
         self._environ = environ
         self._keyring = keyring
@@ -146,9 +159,22 @@ class Runner:
         resolved = self._agents.resolve(task.agent)
         agent = resolved.agent
         issue = self._keyring.issue(task, agent)
-        dirs = prepare(self._settings.data_dir, task.session_id, self._settings.agents_dir / agent.name)
         transcript = Transcript(self._db, self._publisher, claim, held)
         transcript.append([resolved.notice] if resolved.notice else [])
+        found = self._clis.find(adapter_for(agent.cli))
+        transcript.append(found.notices)
+        if task.from_outside:
+            # What lies in its workspace may be the stranger's too, a fork's say.
+            agent = agent.model_copy(update={"trust_workspace": False})
+        caged = self._caged(agent, found, task, held)
+        transcript.append([_TRUSTED] if agent.trust_workspace else [])
+        dirs = prepare(
+            self._settings.data_dir,
+            task.session_id,
+            self._settings.agents_dir / agent.name,
+            owner=caged.owner,
+            group=session_group(task.session_id) if caged.level is Level.USER else None,
+        )
         run = Run(
             agent=agent,
             message=task.message,
@@ -157,31 +183,62 @@ class Runner:
             cli_session_id=claim.cli_session_id,
             previous_cost_usd=claim.cli_cost_usd,
         )
-        ran = self._once(run, dirs, transcript, held, task=task, issue=issue)
+        command = self._commands(found.program, dirs, caged, issue)
+        ran = self._once(run, command, transcript, held, task)
         if ran.cut is None and (ran.outcome.resume_failed or ran.outcome.session_in_use):
             transcript.append([Notice(code="resume_failed", text=_RESUME_FAILED)])
             anew = str(uuid.uuid4())
             fresh = replace(run, new_session_id=anew, cli_session_id=None, previous_cost_usd=Decimal(0))
-            ran = self._once(fresh, dirs, transcript, held, task=task, issue=issue)
+            ran = self._once(fresh, command, transcript, held, task)
         held_by = patiently(held, lambda: self._keyring.judge(issue, ran, task))
         return replace(ran, held_by=held_by)
 
+    def _caged(self, agent: Agent, found: Found, task: Task, held: Held) -> Caged:
+        """Choose the level, and show it before anything is started."""
+        caged = self._cage.choose(
+            found.program,
+            found.judged,
+            wanted=agent.sandbox,
+            network=agent.network,
+            from_outside=task.from_outside,
+        )
+        note = partial(
+            runs.note_sandbox,
+            task_id=task.id,
+            attempt=task.attempt,
+            label=caged.level.label,
+            trusted=agent.trust_workspace,
+        )
+        shown = patiently(held, lambda: self._db.write(note))
+        self._publisher.publish_task(shown)
+        return caged
+
+    def _commands(
+        self, program: Path, dirs: SessionDirs, caged: Caged, issue: Issue
+    ) -> Callable[[Run], Command]:
+        """Return what makes the command line of a run there."""
+
+        def command(run: Run) -> Command:
+            bare = build(
+                run,
+                program=program,
+                home=dirs.home,
+                workspace=dirs.workspace,
+                tmp=dirs.tmp,
+                environ=self._environ,
+                given=issue.variables,
+                without=issue.without,
+                proxy=self._settings.agent_proxy,
+            )
+            network = run.agent.network != "none"
+            return self._cage.wrap(bare, dirs, caged.level, network=network, session_id=run.session_id)
+
+        return command
+
     def _once(
-        self, run: Run, dirs: SessionDirs, transcript: Transcript, held: Held, *, task: Task, issue: Issue
+        self, run: Run, command: Callable[[Run], Command], transcript: Transcript, held: Held, task: Task
     ) -> Ran:
         adapter = adapter_for(run.agent.cli)
-        program, notices = self._clis.find(adapter)
-        transcript.append(notices)
-        command = build(
-            run,
-            program=program,
-            home=dirs.home,
-            workspace=dirs.workspace,
-            tmp=dirs.tmp,
-            environ=self._environ,
-            given=issue.variables,
-            without=issue.without,
-        )
         redactor = self._known.redactor
 
         def remember() -> None:
@@ -190,7 +247,7 @@ class Runner:
                 patiently(held, lambda: self._db.write(runs.remember_cli_session, task, known))
 
         mark = new_mark(installation(self._settings.data_dir), task.id, task.attempt)
-        with _started(command, mark, held) as process, held.running(process):
+        with _started(command(run), mark, held) as process, held.running(process):
             return Follower(
                 process,
                 adapter.parser(run),

@@ -18,6 +18,8 @@ from app.agents import File, instructions
 from app.domain.reason import Reason
 from app.errors import Invalid
 from app.process import StartFailed, WorkspaceUnusable
+from app.runner.guest import Guest, find_guest
+from app.runner.ownership import give, own
 
 #: What stays in HOME/.claude between Attempts: transcripts (resuming needs them) and the CLI's own lists.
 #: All else goes. A settings.json, hooks, commands or agents left there by one run would steer the next.
@@ -40,11 +42,16 @@ class SessionDirs:
     home: Path
     workspace: Path
     tmp: Path
+    #: The passwd and group of its cage, which the CLI cannot write to.
+    etc: Path
 
 
-def prepare(data_dir: Path, session_id: str, agent_dir: Path) -> SessionDirs:
+def prepare(
+    data_dir: Path, session_id: str, agent_dir: Path, *, owner: Guest | None = None, group: int | None = None
+) -> SessionDirs:
     """Make the Session's directories, check them, and install the Agent's instructions afresh.
 
+    They become the `owner`'s, if one is given; that takes root. Only `group` may pass to them from outside.
     Raises WorkspaceUnusable, DiskFull, or Invalid (`agent_invalid`, `session_id`).
     """
     root = data_dir / "sessions" / _checked(session_id)
@@ -53,9 +60,13 @@ def prepare(data_dir: Path, session_id: str, agent_dir: Path) -> SessionDirs:
         for name in ("home", "workspace", "tmp"):
             with _opened(_entered(session, name)) as directory:
                 _try_writing(directory)
+                if owner:
+                    own(directory, owner.uid, owner.gid)
         with _opened(_entered(session, "home")) as home:
-            _install(home, files)
-    return SessionDirs(home=root / "home", workspace=root / "workspace", tmp=root / "tmp")
+            _install(home, files, owner)
+        _describe(session, owner, root / "home")
+        _admit(session, group)
+    return SessionDirs(*(root / name for name in ("home", "workspace", "tmp", "etc")))
 
 
 def remove(data_dir: Path, session_id: str) -> None:
@@ -109,18 +120,19 @@ def _session(data_dir: Path, session_id: str) -> Iterator[int]:
     # The data dir is the operator's choice, so links may lead to it; below it they may not lead anywhere.
     with (
         _opened(os.open(data_dir, _DIRECTORY & ~os.O_NOFOLLOW)) as data,
-        _opened(_entered(data, "sessions")) as sessions,
+        # Where CLIs have a user of their own it passes through here, and sees no names.
+        _opened(_entered(data, "sessions", mode=0o711 if os.geteuid() == 0 else 0o700)) as sessions,
         _opened(_entered(sessions, session_id)) as session,
     ):
         yield session
 
 
-def _entered(parent: int, name: str) -> int:
+def _entered(parent: int, name: str, *, mode: int = 0o700) -> int:
     """Open the directory `name`, made if need be, ours alone; OSError for a link or a file in its place."""
     with contextlib.suppress(FileExistsError):
         os.mkdir(name, 0o700, dir_fd=parent)
     descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
-    os.fchmod(descriptor, 0o700)
+    os.fchmod(descriptor, mode)
     return descriptor
 
 
@@ -134,7 +146,23 @@ def _try_writing(directory: int) -> None:
             os.unlink(name, dir_fd=directory)
 
 
-def _install(home: int, files: Mapping[str, File]) -> None:
+def _describe(session: int, owner: Guest | None, home: Path) -> None:
+    """Write down who lives there, for programs that want a name for a number."""
+    who = owner or find_guest(str(os.geteuid()))
+    with _opened(_entered(session, "etc")) as etc:
+        for name, content in (("passwd", who.passwd(home)), ("group", who.group())):
+            _place(etc, PurePosixPath(name), File(content, executable=False))
+            os.chmod(name, 0o644, dir_fd=etc)
+
+
+def _admit(session: int, group: int | None) -> None:
+    """Let a group pass, or nobody; whoever had passed before is gone."""
+    if group is not None:
+        os.fchown(session, -1, group)
+        os.fchmod(session, 0o710)
+
+
+def _install(home: int, files: Mapping[str, File], owner: Guest | None) -> None:
     if _kind(home, ".claude") != stat.S_IFDIR:
         _erase(home, ".claude")
     with _opened(_entered(home, ".claude")) as claude:
@@ -143,6 +171,8 @@ def _install(home: int, files: Mapping[str, File]) -> None:
                 _erase(claude, name)
         for path, file in files.items():
             _place(claude, PurePosixPath(path), file)
+        if owner:
+            give(claude, owner.uid, owner.gid, spared=KEPT)
 
 
 def _place(directory: int, path: PurePosixPath, file: File) -> None:

@@ -120,6 +120,9 @@ class AttemptOut(BaseModel):
     started_at: AwareDatetime
     finished_at: AwareDatetime | None
     exit_code: int | None
+    sandbox: str = Field(
+        description="The level it ran at: level-0, level-1 or level-2; none before it began."
+    )
     cost_usd: float
     tokens: TokensOut
     lease: LeaseOut
@@ -148,7 +151,9 @@ class TaskOut(BaseModel):
     tokens: TokensOut
     result: str | None
     last_seq: int
-    sandbox: str
+    sandbox: str = Field(description="That of its newest attempt.")
+    from_outside: bool = Field(description="Its text is a stranger's, so it needs ERRAND_SANDBOX_FLOOR.")
+    workspace_trusted: bool = Field(description="Its workspace's own instructions were let in.")
     cancel_requested: bool
     max_attempts: int
     attempts: list[AttemptOut]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from app.domain.agent import Agent
 from app.runner.adapters.base import Run
 from app.runner.adapters.claude_cleaner import ClaudeCleaner
 from app.runner.adapters.claude_parser import ClaudeParser
@@ -13,8 +14,6 @@ FIRST_LINE = "The request follows."
 _ALWAYS = (
     "-p",
     *("--output-format", "stream-json", "--verbose", "--include-partial-messages"),
-    # Without these two a workspace's own settings, hooks, MCP servers and CLAUDE.md would run or be obeyed.
-    *("--setting-sources", "user", "--strict-mcp-config"),
 )
 
 
@@ -28,7 +27,7 @@ class ClaudeAdapter:
     def argv(self, run: Run) -> list[str]:
         """Return the flags: the agent's, and the session to begin or to go on with."""
         agent = run.agent
-        argv = [*_ALWAYS, "--permission-mode", agent.permission_mode]
+        argv = [*_ALWAYS, *_sources(agent), "--permission-mode", agent.permission_mode]
         if agent.model:
             argv += ["--model", agent.model]
         if agent.max_turns:
@@ -60,3 +59,12 @@ class ClaudeAdapter:
     def parser(self, run: Run) -> ClaudeParser:
         """Return a parser of its stream-json lines."""
         return ClaudeParser(run)
+
+
+def _sources(agent: Agent) -> list[str]:
+    """Return from where settings, hooks, commands and CLAUDE.md may come: "project" is the workspace.
+
+    Its MCP servers are programs, and are not started even where its instructions are let in.
+    """
+    sources = "user,project" if agent.trust_workspace else "user"
+    return ["--setting-sources", sources, "--strict-mcp-config"]

@@ -17,6 +17,7 @@ from app.db.tasks import NewTask
 from app.domain.event import Record
 from app.domain.task import SessionId, Task, TaskId, TaskState
 from app.live.publisher import Publisher
+from app.runner.cage import Cage
 from app.runner.clis import Clis
 from app.runner.environment import secrets_in
 from app.runner.execute import Finished, Runner
@@ -70,6 +71,7 @@ class Bench:
             publisher=self.publisher,
             keeper=self.keeper,
             clis=Clis(environ),
+            cage=Cage(self.settings, environ),
             machine="bench",
             environ=environ,
             keyring=Keyring(self.db, self.safe, environ, mark=partial(mark, "a-key")),
