@@ -13,6 +13,7 @@ from app.process.mark import MARK_VARIABLE, installation, new_mark
 from app.process.orphans import end_marked, sweep
 from app.process.probe import Completed, run
 from app.process.process import Command, Output, Process
+from app.process.usage import Usage, machine_tasks
 
 __all__ = [
     "MARK_VARIABLE",
@@ -26,9 +27,11 @@ __all__ = [
     "ProgramMissing",
     "ProgramNotExecutable",
     "StartFailed",
+    "Usage",
     "WorkspaceUnusable",
     "end_marked",
     "installation",
+    "machine_tasks",
     "new_mark",
     "run",
     "sweep",

@@ -93,6 +93,11 @@ class Link:
         """Return what becomes readable when there is something to `receive`."""
         return self._socket.fileno()
 
+    @property
+    def supervisor(self) -> int:
+        """The supervisor's own process: all below it is the tree."""
+        return self._supervisor.pid
+
     def send(self, command: bytes) -> None:
         """Give a command, if there still is somebody to obey."""
         with self._lock:

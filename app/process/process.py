@@ -16,6 +16,7 @@ from typing import Self
 from app.process.exit import Exit
 from app.process.link import Link, Program, Streams, stdin_file
 from app.process.locate import out_of_something, require_writable
+from app.process.usage import Usage, usage_below
 
 #: The most one read returns of each stream, and the size of stdout's pipe where the system allows it. (All
 #: pipes of a user share a soft limit, usually 64 MiB: 1 MiB each would use it up with 64 programs.)
@@ -148,6 +149,10 @@ class Process:
     def renew(self, until: float) -> None:
         """The lease given to `start` lasts until then; thaws a tree that was frozen because it ran out."""
         self._link.send(b"%.6fL" % until)
+
+    def usage(self, *, enough: int) -> Usage:
+        """Return what the tree uses; only more than `enough` bytes of memory are counted exactly."""
+        return usage_below(self._link.supervisor, enough=enough)
 
     def close(self) -> None:
         """End the tree, wait until it and its supervisor are gone, and give back every descriptor."""

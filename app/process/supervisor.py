@@ -1,8 +1,7 @@
 """Run one program, own its whole process tree, and end that tree when the starter is gone.
 
 Started as a program of its own (see `app.process.link`), one per tree, so it is small: nothing of ours, and
-little of the standard library. Orphans of the tree become its children (PR_SET_CHILD_SUBREAPER), so what
-daemonises itself stays below it.
+little of Python's. Orphans of the tree become its children (PR_SET_CHILD_SUBREAPER): daemons stay below it.
 
 Commands come as single bytes on the control socket: T SIGTERM to the tree, t SIGTERM to the main process,
 S freeze (SIGSTOP), C thaw, K kill all and exit, and 12.5L: the lease lasts until 12.5 of the monotonic clock
@@ -71,10 +70,8 @@ def read_stat(pid: int) -> Stat | None:
 
 def read_processes() -> dict[int, Stat]:
     """Return every process of the machine that can be seen."""
-    found = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit() and (stat := read_stat(int(name))):
-            found[int(name)] = stat
+    numbers = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    found = {number: stat for number in numbers if (stat := read_stat(number))}
     for pid in [pid for pid, stat in found.items() if stat.parent and stat.parent not in found]:
         # Its parent died while we looked, so it has another by now.
         if again := read_stat(pid):
@@ -191,10 +188,10 @@ class Tree:
             code = 128 - code
         return f"exit {code}" if code >= 0 else f"signal {-code}"
 
-    def signal_main(self, number: int) -> None:
-        """Signal the main process only: not reaped yet, so its pid is nobody else's."""
+    def signal_main(self, number: int, send: "Callable[[int, int], None]" = os.kill) -> None:
+        """Signal the main process, or its group before all of it is found; not reaped, so no other's pid."""
         if self.main_running:
-            reached(os.kill, self.main, number)
+            reached(send, self.main, number)
 
     def signal(self, number: int) -> bool:
         """Signal each process once; False when none could be reached."""
@@ -206,13 +203,13 @@ class Tree:
 
     def signal_hard(self, processes: "Iterable[int]", groups: "Iterable[int]", number: int) -> bool:
         """Signal processes and their groups: what is forked into a group meanwhile does not escape."""
-        some = [reached(os.kill, pid, number) for pid in own_children()]
-        some += [reached(os.kill, pid, number) for pid in processes]
+        some = [reached(os.kill, pid, number) for pid in (*own_children(), *processes)]
         some += [reached(os.killpg, group, number) for group in groups if group > 1]
         return any(some)
 
     def freeze(self) -> None:
         """Stop every process, and those forked meanwhile, until two looks in a row find all still."""
+        self.signal_main(signal.SIGSTOP, os.killpg)
         if not self.adopts:
             self.signal(signal.SIGSTOP)
             return
@@ -233,6 +230,7 @@ class Tree:
 
     def end(self) -> None:
         """Kill until nothing is left, or only what belongs to another user."""
+        self.signal_main(signal.SIGKILL, os.killpg)
         if self.reap() or not self.adopts:
             patience = 0.01
             while self.kill_round(patience):
@@ -308,7 +306,8 @@ class Supervisor:
             self.tree.freeze()
         elif command == ord("C"):
             self.frozen = False
-            self.thaw()
+            if not self.lapsed:
+                self.thaw()
         elif command == ord("L"):
             until, self.digits = float(self.digits), ""
             if until > time.monotonic():

@@ -35,6 +35,7 @@ from app.runner.guest import session_group
 from app.runner.held import Held, LeaseKeeper
 from app.runner.keyring import Issue, Keyring
 from app.runner.transcript import Transcript, patiently
+from app.runner.watch import Allowance, Watch
 from app.runner.workspace import SessionDirs, prepare
 from app.security.redact import Known
 from app.settings import Settings
@@ -235,6 +236,11 @@ class Runner:
 
         return command
 
+    def _watch(self, process: Process, session_id: str) -> Watch:
+        settings = self._settings
+        allowance = Allowance(settings.memory_limit, settings.process_limit, settings.workspace_limit)
+        return Watch(process, allowance, [settings.data_dir / "sessions" / session_id])
+
     def _once(
         self, run: Run, command: Callable[[Run], Command], transcript: Transcript, held: Held, task: Task
     ) -> Ran:
@@ -256,6 +262,7 @@ class Runner:
                 transcript=transcript,
                 held=held,
                 limits=self._limits(run.agent),
+                watch=self._watch(process, run.session_id),
                 began=remember,
             ).follow()
 

@@ -12,12 +12,15 @@ from app.runner.adapters.base import Cleaner, Parser
 from app.runner.endings import Cut, Ran
 from app.runner.held import Held, Stop
 from app.runner.transcript import Transcript
+from app.runner.watch import GLANCE, Watch
 
 #: Seconds a CLI gets between SIGTERM and SIGKILL.
 KILL_AFTER = 2.0
 #: Bytes parsed at once, and Events kept before they are stored: what a flood of empty lines costs in memory.
 SLICE = 16 * 1024
 MANY = 4096
+#: What takes so much of the machine that it gets no time to say goodbye.
+_AT_ONCE = frozenset({Reason.MEMORY_LIMIT, Reason.PROCESS_LIMIT, Reason.WORKSPACE_LIMIT})
 #: What a platform sends to all processes at once when it stops a worker, the CLIs included; and how many
 #: seconds after a CLI fell to it the worker may hear of its own.
 _SHUTDOWN_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
@@ -47,6 +50,7 @@ class Follower:
         transcript: Transcript,
         held: Held,
         limits: Limits,
+        watch: Watch,
         began: Callable[[], None],
     ) -> None:
         self._process = process
@@ -57,6 +61,7 @@ class Follower:
         self._transcript = transcript
         self._held = held
         self._limits = limits
+        self._watch = watch
         #: Called once, when the CLI has printed something.
         self._began = began
         self._started = self._heard = self._now()
@@ -70,7 +75,8 @@ class Follower:
             cut = self._reason_to_end()
         stopped = self._parser.stop
         if self._process.exit is None:
-            self._end(keep=cut is None or cut.reason is not Reason.OUTPUT_LIMIT)
+            gently = cut is None or cut.reason not in _AT_ONCE
+            self._end(keep=cut is None or cut.reason is not Reason.OUTPUT_LIMIT, gently=gently)
         self._store(self._stderr.finish(), self._parser.feed_stderr, raw=False)
         self._store(self._stdout.finish(), self._parser.feed, raw=True)
         code, number = (
@@ -99,7 +105,7 @@ class Follower:
         now = self._now()
         wall = self._started + self._limits.timeout - now
         idle = self._heard + self._limits.idle_timeout - now
-        patience = 1.0 if self._held.frozen else min(wall, idle, 60.0)
+        patience = 1.0 if self._held.frozen else min(wall, idle, GLANCE)
         if self._held.stop is Stop.INTERRUPTED:
             patience = min(patience, self._held.grace())
         return max(0.0, patience)
@@ -146,12 +152,13 @@ class Follower:
             return Cut(Reason.TIMEOUT, f"{self._limits.timeout:g} s")
         if now - self._heard >= self._limits.idle_timeout:
             return Cut(Reason.IDLE_TIMEOUT, f"{self._limits.idle_timeout:g} s")
-        return None
+        return self._watch.over()
 
-    def _end(self, *, keep: bool) -> None:
-        """SIGTERM, a last chance to print, SIGKILL; the tree is gone when this returns."""
-        self._process.terminate()
-        deadline = time.monotonic() + KILL_AFTER
+    def _end(self, *, keep: bool, gently: bool) -> None:
+        """SIGTERM and a last chance to print, then SIGKILL; the tree is gone when this returns."""
+        if gently:
+            self._process.terminate()
+        deadline = time.monotonic() + (KILL_AFTER if gently else 0)
         while self._process.exit is None and (left := deadline - time.monotonic()) > 0:
             self._take(left, keep=keep)
         self._process.kill()

@@ -136,7 +136,8 @@ class Cage:
             return []
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         of_its_own = self.root and level is not Level.LIMITS
-        together = self._settings.process_limit * self._settings.concurrency * 2 + 1024
+        # Threads count too. It is the last resort: what one tree may have, the worker holds it to.
+        together = self._settings.process_limit * self._settings.concurrency * 2 + 4096
         return recipe.limits(
             prlimit,
             open_files=recipe.OPEN_FILES if most < 0 else min(recipe.OPEN_FILES, most),

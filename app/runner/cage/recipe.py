@@ -15,6 +15,12 @@ _ETC = (
 #: Bytes of memory that files in the cage's own /tmp and /dev/shm may take.
 _SCRATCH = 256 * 1024**2
 
+#: The only rights of root that are left inside.
+_ROOTS = [
+    *("--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"),
+    *("--cap-add", "CAP_DAC_READ_SEARCH"),
+]
+
 #: Open files of one process of a CLI: more than a program needs that leaks none.
 OPEN_FILES = 4096
 
@@ -38,12 +44,11 @@ def bubblewrap(
     """Return what builds the cage; the program and its arguments come after it.
 
     It begins with an empty directory, so what is not named here is not there. As root it keeps the right to
-    become the Guest, which is the next thing done in it, and nothing else.
+    become the Guest, which is the next thing done in it, and to enter the Guest's directory before that.
     """
     argv = [bwrap, "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
     argv += ["--die-with-parent", "--new-session"]
-    argv += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"] if root else []
-    argv += ["--unshare-user"] if not root else []
+    argv += _ROOTS if root else ["--unshare-user"]
     argv += [] if network else ["--unshare-net"]
     argv += _system()
     argv += _shown(shown, rooms, hidden)

@@ -51,6 +51,7 @@ def rooms(data_dir: Path, guest: Guest, *, root: bool) -> Iterator[SessionDirs]:
         if root:
             for path in (made.home, made.workspace, made.tmp):
                 os.chown(path, guest.uid, guest.gid)
+                path.chmod(0o700)
         yield made
     finally:
         with contextlib.suppress(OSError):
