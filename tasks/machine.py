@@ -65,7 +65,7 @@ class Machinery:
         self._safe = Safe(self.db, Vault(settings.fernet_keys()), learn=known.learn)
         environ = for_clis()
         self._clis = Clis(environ)
-        cage = Cage(settings, environ)
+        self._cage = Cage(settings, environ)
         self._machine = self._described(hostname)
         self._found: dict[str, FoundCli] = {}
         # Beside everything else: a program that is slow to tell its version must not hold up a worker.
@@ -79,7 +79,7 @@ class Machinery:
             publisher=self.publisher,
             keeper=self._keeper,
             clis=self._clis,
-            cage=cage,
+            cage=self._cage,
             machine=self._machine.name,
             environ=environ,
             keyring=Keyring(self.db, self._safe, environ, mark=partial(mark, settings.secret_key())),
@@ -179,7 +179,13 @@ class Machinery:
 
     def _look_for_clis(self) -> None:
         agents = Agents(self.settings.agents_dir).current().usable
-        self._found = self._clis.report({agent.cli for agent in agents.values()})
+        names = {agent.cli for agent in agents.values()}
+        self._found = self._clis.report(names)
+        # Trying the sandbox takes longer than telling what there is.
+        self._found = self._clis.report(names, self._cage)
+        for name, found in self._found.items():
+            if found.sandbox_note:
+                log.warning("cli_not_caged", cli=name, sandbox=found.sandbox, why=found.sandbox_note)
 
     def _report(self, running: int) -> None:
         told = {"running": running, "sweeps": self._observer.sweeps, "clis": self._found}

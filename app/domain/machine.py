@@ -25,6 +25,9 @@ class FoundCli(Model):
     path: str | None = None
     version: str | None = None
     problem: str | None = None
+    #: The level of the sandbox that `auto` gives it there, and why that is not a higher one.
+    sandbox: str | None = None
+    sandbox_note: str | None = None
 
     @property
     def usable(self) -> bool:

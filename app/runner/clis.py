@@ -14,6 +14,7 @@ from app.errors import ErrandError
 from app.process import StartFailed, run
 from app.runner.adapters import adapter_for
 from app.runner.adapters.base import Adapter
+from app.runner.cage import Cage
 from app.runner.command import LOWEST, Judged, find_program, judge_version
 
 #: Seconds and bytes a CLI may take to tell its version.
@@ -63,18 +64,22 @@ class Clis:
             raise UnknownVersion(judged.detail)
         return Found(program, judged)
 
-    def report(self, names: Iterable[str]) -> dict[str, FoundCli]:
-        """Return what this Machine tells of each CLI that some Agent names."""
-        return {name: self._found(adapter_for(name)) for name in names}
+    def report(self, names: Iterable[str], cage: Cage | None = None) -> dict[str, FoundCli]:
+        """Return what this Machine tells of each CLI that some Agent names; with a cage, also its level."""
+        return {name: self._found(adapter_for(name), cage) for name in names}
 
-    def _found(self, adapter: Adapter) -> FoundCli:
+    def _found(self, adapter: Adapter, cage: Cage | None) -> FoundCli:
         try:
             program = find_program(adapter.program, self._environ)
         except ErrandError as error:
             return FoundCli(problem=error.message)
         judged = self._judge(program)
         problem = sentence(judged.reason, cli=program.name, detail=judged.detail) if judged.reason else None
-        return FoundCli(path=str(program), version=judged.version, problem=problem)
+        found = FoundCli(path=str(program), version=judged.version, problem=problem)
+        if cage is None or problem is not None:
+            return found
+        caged = cage.choose(program, judged, wanted="auto", network="open", from_outside=False)
+        return found.model_copy(update={"sandbox": caged.level.label, "sandbox_note": caged.why})
 
     def _judge(self, program: Path) -> Judged:
         if program.name not in LOWEST:

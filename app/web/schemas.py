@@ -305,6 +305,8 @@ class FoundCliOut(BaseModel):
     path: str | None
     version: str | None
     problem: str | None
+    sandbox: str | None = Field(description="The level that an agent with sandbox = auto runs it at there.")
+    sandbox_note: str | None = Field(description="Why that is not a higher one, and what to do.")
 
 
 class MachineOut(BaseModel):

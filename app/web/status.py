@@ -9,6 +9,7 @@ from app.credentials.troubles import troubles
 from app.db import machines, tasks
 from app.db.engine import Connection
 from app.domain.machine import Role
+from app.domain.sandbox import Level
 from app.errors import Unavailable
 from app.settings import OPEN_REDIS
 from app.web.openapi import SECURITY, Answer, problems
@@ -28,7 +29,7 @@ def show() -> Answer:
     waiting = services().queue.length()
     status = {**stored, "queue_length": waiting, "redis": "down" if waiting is None else "up"}
     secrets = _wrong_credentials() if status["database"] == "up" else []
-    return {**status, "problems": [*_wrong(status), *secrets, *_wrong_agents()]}
+    return {**status, "problems": [*_wrong(status), *secrets, *_wrong_agents(), *_lowered()]}
 
 
 def _wrong(status: dict[str, Any]) -> list[str]:
@@ -60,6 +61,14 @@ def _wrong_credentials() -> list[str]:
         return [*open_redis, *troubles(here.db, here.safe, renewed=bool(here.settings.claude_token_url))]
     except Unavailable:
         return open_redis
+
+
+def _lowered() -> list[str]:
+    floor = services().settings.sandbox_floor
+    if floor >= Level.CAGE:
+        return []
+    text = f"ERRAND_SANDBOX_FLOOR is {floor}: tasks with text from outside may run without the cage"
+    return [f"{text} (docs/security.md says what that means). Unset it where the cage works."]
 
 
 def _wrong_agents() -> list[str]:

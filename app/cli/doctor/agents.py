@@ -10,6 +10,7 @@ from app.agents import Catalogue
 from app.cli.doctor.finding import Finding, note, right, wrong
 from app.domain.agent import Agent, Problem
 from app.domain.machine import Machine
+from app.domain.sandbox import Level as SandboxLevel
 from app.runner.clis import Clis
 
 K = TypeVar("K")
@@ -46,6 +47,24 @@ def programs(
         else:
             fix = _INSTALL.get(cli, f'export PATH="/where/{cli}/is:$PATH"')
             yield wrong("cli", f"{', '.join(names)} can't run: {found.problem}", fix)
+
+
+def levels(agents: Mapping[str, Agent], workers: Sequence[Machine], floor: SandboxLevel) -> Iterator[Finding]:
+    """At which level of the sandbox each CLI runs, why not at a higher one, and what was lowered."""
+    for worker in workers:
+        for cli, found in sorted(worker.clis.items()):
+            if found.sandbox_note:
+                yield note(
+                    "sandbox", f"{cli} runs at {found.sandbox} on {worker.name}: {found.sandbox_note}."
+                )
+            elif found.sandbox:
+                yield right("sandbox", f"{cli} runs at {found.sandbox} on {worker.name}.")
+    for name, agent in agents.items():
+        if agent.sandbox == "off":
+            yield note("sandbox", f'{name} says sandbox = "off": it runs at level-0.')
+    if floor < SandboxLevel.CAGE:
+        text = f"ERRAND_SANDBOX_FLOOR is {floor}: tasks with text from outside may run without the cage."
+        yield note("sandbox", text, "unset ERRAND_SANDBOX_FLOOR   # where the cage works")
 
 
 def keys(agents: Mapping[str, Agent], environ: Mapping[str, str]) -> Iterator[Finding]:

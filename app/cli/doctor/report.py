@@ -68,6 +68,10 @@ def _installation(settings: Settings, server: Server, environ: Mapping[str, str]
     yield from _guarded(
         "cli", lambda: agents.programs(catalogue.usable, environ, stores.reporting(settings) or [])
     )
+    yield from _guarded(
+        "sandbox",
+        lambda: agents.levels(catalogue.usable, stores.reporting(settings) or [], settings.sandbox_floor),
+    )
     yield from _guarded("key", lambda: agents.keys(catalogue.usable, environ))
 
 

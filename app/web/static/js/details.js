@@ -10,6 +10,8 @@ import { TaskState } from "./status.js";
 import { isFinal, sessionCost } from "./store.js";
 import { Elapsed, When } from "./time.js";
 
+// What stands between the CLI and the worker's machine: docs/security.md.
+const LEVELS = { "level-0": "Level 0, limits only", "level-1": "Level 1, own user", "level-2": "Level 2, caged" };
 const TOKENS = { input: "Input", output: "Output", cache_read: "Cache read", cache_write: "Cache written" };
 
 function Pair({ term, children }) {
@@ -29,6 +31,8 @@ export function Details({ task, session, tasks, onClose }) {
       <${Pair} term="State"><${TaskState} task=${task} short=${true} /><//>
       <${Pair} term="Agent">${task.agent}<//>
       ${task.cli && html`<${Pair} term="CLI">${task.cli}<//>`}
+      ${LEVELS[task.sandbox] && html`<${Pair} term="Sandbox">${LEVELS[task.sandbox]}<//>`}
+      ${task.workspace_trusted && html`<${Pair} term="Workspace">Trusted<//>`}
       <${Pair} term="Asked"><${When} at=${task.created_at} /><//>
       ${task.state === "running" && html`<${Pair} term="Running for"><${Elapsed} task=${task} /><//>`}
       ${isFinal(task) && task.started_at && html`<${Pair} term="Took">${took(task.duration_s)}<//>`}
@@ -40,7 +44,6 @@ export function Details({ task, session, tasks, onClose }) {
       <${Pair} term="Tasks">${count(tasks.length)}<//>
       <${Pair} term="Cost"><span class="num">${money(sessionCost(task.session_id))}</span><//>
       ${session?.created_at && html`<${Pair} term="Begun"><${When} at=${session.created_at} /><//>`}
-      ${task.sandbox && html`<${Pair} term="Sandbox">${task.sandbox}<//>`}
     </dl></section>
     <section><h3>Names</h3><dl>
       <${Pair} term="Task"><${Name} text=${task.id} what="task id" /><//>
