@@ -9,6 +9,7 @@ from gevent import monkey
 monkey.patch_all()
 
 import logging
+import sys
 import time
 from typing import Any
 
@@ -22,6 +23,8 @@ from app.errors import ErrandError
 from app.log import configure_logging
 from app.security.redact import Redactor
 from app.settings import OPEN_REDIS, load_settings
+from app.web.first_link import tell_first_link
+from app.web.open_door import refuse_an_open_door
 
 _settings = load_settings()
 
@@ -49,9 +52,13 @@ logconfig_dict: dict[str, Any] = {
 }
 
 
-def on_starting(_master: Any) -> None:
-    """Log in the one format, from the first line; workers inherit it."""
+def on_starting(master: Any) -> None:
+    """Log in the one format, from the first line; workers inherit it. Open no door to the world."""
     configure_logging("web", clean=Redactor(_settings.secrets()).clean_text)
+    try:
+        refuse_an_open_door(_settings, master.cfg.address)
+    except ErrandError as error:
+        sys.exit(error.message)
     if _settings.open_redis:
         structlog.get_logger().warning("redis_open", advice=OPEN_REDIS)
 
@@ -61,6 +68,7 @@ def post_worker_init(worker: Any) -> None:
     if _settings.up_started is not None:
         _wait_for_first_heartbeats(worker)
     gevent.spawn(_close_live_sockets, worker)
+    gevent.spawn(_tell_first_link, worker)
 
 
 def _wait_for_first_heartbeats(worker: Any) -> None:
@@ -74,6 +82,20 @@ def _wait_for_first_heartbeats(worker: Any) -> None:
             gevent.sleep(0.05)
     except ErrandError as error:
         logging.getLogger(__name__).warning("first_heartbeats_unknown: %s", error)
+    finally:
+        database.close()
+
+
+def _tell_first_link(worker: Any) -> None:
+    database = Database(_settings.database_url)
+    try:
+        while worker.alive:
+            try:
+                tell_first_link(_settings, database)
+            except ErrandError:
+                gevent.sleep(5)  # the release that migrates may still be on its way
+            else:
+                return
     finally:
         database.close()
 

@@ -8,7 +8,7 @@ import secrets
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
@@ -80,6 +80,12 @@ class Settings(BaseSettings):
     #: Where signed-in Claude Codes get new tokens, and as which client; without it none is asked for.
     claude_token_url: str | None = Field(None, validation_alias="ERRAND_CLAUDE_TOKEN_URL")
     claude_client_id: str | None = Field(None, validation_alias="ERRAND_CLAUDE_CLIENT_ID")
+    #: "none": no sign-in, for whoever is on this machine; refused where others could reach the port.
+    auth: Literal["required", "none"] = Field("required", validation_alias="ERRAND_AUTH")
+    #: Tasks one user may make in an hour. 0: no limit.
+    tasks_per_hour: NonNegativeInt = Field(600, validation_alias="ERRAND_TASKS_PER_HOUR")
+    #: Days the audit is kept. 0: for ever.
+    audit_days: NonNegativeInt = Field(365, validation_alias="ERRAND_AUDIT_DAYS")
     #: CLIs at once per worker.
     concurrency: PositiveInt = Field(4, validation_alias="ERRAND_CONCURRENCY")
     #: Seconds one Attempt may take, and may stay silent: more than the ten minutes a CLI gives one command.
@@ -224,10 +230,14 @@ def _kept_secret(path: Path) -> str:
 def load_settings() -> Settings:
     """Read the environment; raises InvalidSetting."""
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
         problem = error.errors()[0]
         raise InvalidSetting(".".join(map(str, problem["loc"])), problem["msg"]) from error
+    if settings.auth == "none" and (settings.proxy_hops or settings.public_url):
+        why = "with a proxy (ERRAND_PROXY_HOPS) or a public address (ERRAND_PUBLIC_URL) there is a sign-in"
+        raise InvalidSetting("ERRAND_AUTH", why)
+    return settings
 
 
 def hand_down(values: Mapping[str, str]) -> None:

@@ -19,6 +19,7 @@ def purge() -> None:
     days, gone = worker.settings.retention_days, 0
     try:
         room.purge_traces(worker.db)
+        room.purge_access(worker.db, audit_days=worker.settings.audit_days)
         if days:
             before = utcnow() - timedelta(days=days)
             gone = room.purge(worker.db, worker.settings.data_dir, before=before)

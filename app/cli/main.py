@@ -20,7 +20,7 @@ from app.cli.server import find_server, read_settings
 from app.cli.views import JsonView, TextView, shows_colours
 from app.clock import utcnow
 from app.domain.task import TaskState
-from app.errors import ErrandError
+from app.errors import ErrandError, Invalid
 
 _Command = Callable[..., Any]
 
@@ -169,6 +169,19 @@ def agents(*, as_json: bool, url: str | None) -> int:
     for problem in found["problems"]:
         if problem["level"] == "warning":
             _hint(f"warning: {tables.where(problem)}")
+    return COMPLETED
+
+
+@errand.command()
+def link() -> int:
+    """Print a fresh link that signs you in once, as admin; works on the machine that has the database."""
+    # As for doctor.
+    from app.cli.link import fresh_link  # noqa: PLC0415
+
+    settings = read_settings()
+    if settings.auth == "none":
+        raise Invalid("There is no sign-in here (ERRAND_AUTH=none): just open the page.")
+    print(fresh_link(settings), flush=True)
     return COMPLETED
 
 

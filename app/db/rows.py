@@ -231,3 +231,99 @@ credentials = Table(
     Column("refresher", _ID, comment="who refreshes it now"),
     Column("refresh_until", Utc, comment="and how long nobody else may, or tries"),
 )
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("login", String(64), nullable=False),
+    Column("login_key", String(64), nullable=False, comment="the login in lower case"),
+    Column("role", String(16), nullable=False),
+    Column("password", String(400), comment="scrypt, as Werkzeug writes it"),
+    Column("github_id", BigInteger, comment="GitHub's number of the account; its login may change"),
+    Column("disabled", Boolean, nullable=False, server_default=text("false")),
+    Column("created_at", Utc, nullable=False),
+    UniqueConstraint("login_key"),
+    UniqueConstraint("github_id"),
+)
+
+logins = Table(
+    "logins",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("secret", String(64), nullable=False, comment="sha256 of what the cookie holds"),
+    Column(
+        "user_id",
+        _ID,
+        ForeignKey("users.id", ondelete="CASCADE"),
+        index=True,
+        comment="NULL: the built-in admin",
+    ),
+    Column("mark", String(32), comment="of the admin token at that time; the built-in admin's only"),
+    Column("via", String(16), nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("agent", String(200), nullable=False, comment="the browser, as it calls itself"),
+    Column("created_at", Utc, nullable=False),
+    Column("seen_at", Utc, nullable=False, comment="to the minute"),
+    Column("expires_at", Utc, nullable=False, index=True),
+    UniqueConstraint("secret"),
+)
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("secret", String(64), nullable=False, comment="sha256 of the token"),
+    Column("hint", String(16), nullable=False, comment="how the token begins"),
+    Column("name", String(100), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column(
+        "user_id",
+        _ID,
+        ForeignKey("users.id", ondelete="CASCADE"),
+        index=True,
+        comment="NULL: the built-in admin",
+    ),
+    Column("created_at", Utc, nullable=False),
+    Column("expires_at", Utc),
+    Column("used_at", Utc, comment="to the minute"),
+    Column("revoked_at", Utc),
+    UniqueConstraint("secret"),
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("secret", String(64), nullable=False, comment="sha256 of what the link holds"),
+    Column("slot", String(64), nullable=False, comment="whom it lets in: admin, or a user's id"),
+    Column("user_id", _ID, ForeignKey("users.id", ondelete="CASCADE"), index=True),
+    Column("created_at", Utc, nullable=False),
+    Column("expires_at", Utc, nullable=False),
+    Column("used_at", Utc),
+    Column("revoked_at", Utc),
+    UniqueConstraint("secret"),
+    # One that can be used per slot: of several processes that make one at the same time, one does.
+    Index(
+        "uq_links_open",
+        "slot",
+        unique=True,
+        sqlite_where=text("used_at IS NULL AND revoked_at IS NULL"),
+        postgresql_where=text("used_at IS NULL AND revoked_at IS NULL"),
+    ),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("at", Utc, nullable=False),
+    Column("actor", String(64), nullable=False, comment="the name at that time"),
+    Column("user_id", _ID, comment="no key: entries outlive users"),
+    Column("address", String(64), nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("object", String(200), nullable=False, server_default=""),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("request_id", String(64), nullable=False, server_default=""),
+    Index(None, "at", "id"),
+)

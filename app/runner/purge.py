@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from app.clock import utcnow
-from app.db import retention
+from app.db import audit, logins, retention
 from app.db.engine import Database
 from app.errors import ErrandError
 from app.runner.workspace import remove
@@ -51,6 +51,14 @@ def _while_more(step: Callable[[], bool]) -> None:
 def purge_traces(db: Database) -> None:
     """Forget what serves nobody after a while: Idempotency-Keys, and Machines that are gone."""
     db.write(retention.delete_traces, utcnow() - TRACES_KEPT)
+
+
+def purge_access(db: Database, *, audit_days: int) -> None:
+    """Forget sign-ins that have ended, and entries of the audit older than that (0: none)."""
+    now = utcnow()
+    db.write(logins.delete_old, now)
+    if audit_days:
+        _while_more(partial(db.write, audit.delete_old, now - timedelta(days=audit_days)))
 
 
 def remove_strays(db: Database, data_dir: Path, *, before: datetime) -> int:

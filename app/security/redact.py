@@ -20,6 +20,7 @@ LONGEST_TOKEN = 4096
 
 #: How tokens of well-known make begin, and what they are made of.
 _TOKENS = {
+    b"err_": rb"[A-Za-z0-9_-]{43}",
     b"sk-ant-": rb"[A-Za-z0-9_-]{16,}",
     b"github_pat_": rb"[A-Za-z0-9_]{22,}",
     b"ghp_": rb"[A-Za-z0-9]{20,}",

@@ -16,10 +16,11 @@ from app.live.hub import Hub
 from app.security.auth import Auth, authenticate
 from app.security.crypto import Vault
 from app.security.redact import Known
-from app.security.throttle import Throttle
 from app.settings import Settings
 from app.web import (
+    account,
     agents,
+    audit,
     chat,
     credentials,
     health,
@@ -27,8 +28,11 @@ from app.web import (
     machines,
     pages,
     sessions,
+    settings_page,
     status,
     tasks,
+    tokens,
+    users,
     webhooks,
 )
 from app.web.access import init_access
@@ -36,10 +40,30 @@ from app.web.errors import init_errors, invalid_input
 from app.web.headers import init_headers
 from app.web.openapi import API, Answer, security_schemes
 from app.web.queue import Queue
+from app.web.rates import Rates
 from app.web.requests import JsonRequest
 from app.web.schemas import Problem
 from app.web.services import EXTENSION, Publisher, Services
 from app.web.sockets import register_sockets
+from app.web.trace import init_trace
+
+#: Whose blueprints are the REST API; app/web/roles.py says who may ask what of them.
+_ROOMS = (
+    chat,
+    tasks,
+    sessions,
+    agents,
+    machines,
+    status,
+    login,
+    account,
+    users,
+    tokens,
+    audit,
+    credentials,
+    health,
+    webhooks,
+)
 
 
 def create_app(
@@ -56,7 +80,7 @@ def create_app(
     `known` is told the secrets that come in, so that this process's log shows none.
     """
     safe = Safe(db, Vault(settings.fernet_keys()), learn=(known or Known(())).learn)
-    auth = Auth(settings)
+    auth = Auth(settings, db)
     app = OpenAPI(
         __name__,
         info=API,
@@ -83,13 +107,14 @@ def create_app(
         safe,
         Waiting(db, bell, publisher),
     )
-    app.extensions[login.THROTTLE] = Throttle(limit=login.WRONGS_PER_MINUTE, seconds=60)
-    init_access(app, auth, settings.secret_key())
+    init_trace(app)
+    init_access(app, auth, Rates(settings.redis_url))
     init_errors(app)
     init_headers(app)
-    for room in (chat, tasks, sessions, agents, machines, status, credentials, login, health, webhooks):
+    for room in _ROOMS:
         app.register_api(room.blueprint)
     app.register_blueprint(pages.blueprint)
+    app.register_blueprint(settings_page.blueprint)
     register_sockets(app, hub, db, authenticate=authenticate, public_url=settings.public_url)
     app.add_url_rule("/api/openapi.json", "openapi", lambda: _document(app))
     return app

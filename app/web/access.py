@@ -1,70 +1,102 @@
-"""The door: nobody passes who is not known, but for a short list of addresses, and no cookie passes alone."""
+"""The door: nobody passes whose role is less than the endpoint declares, and no cookie passes alone."""
 
+from contextlib import suppress
 from typing import cast
 
 from flask import Flask, Request, Response, current_app, g, redirect, request, url_for
-from flask.sessions import SecureCookieSessionInterface
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.errors import Forbidden, TooMany, Unauthorized
-from app.security.auth import EXTENSION, IDLE, Auth, Identity, authenticate
+from app.db import logins
+from app.domain.access import UserRole
+from app.errors import Forbidden, Unauthorized, Unavailable
+from app.security.auth import EXTENSION, Auth, Identity, authenticate, is_local
 from app.security.origin import same_origin
-from app.security.throttle import Throttle
+from app.web import rates, trace
 from app.web.errors import is_for_programs
+from app.web.rates import Rates
+from app.web.roles import EVERYBODY, ROLES
 from app.web.services import services
-
-#: Everything else needs a sign-in. Static files are the same for everybody and in the open repository.
-PUBLIC = frozenset(
-    {"health.healthz", "health.readyz", "login.form", "login.sign_in", "static", "webhooks.github"}
-)
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-class _Cookies(SecureCookieSessionInterface):
-    """Flask's signed cookie, Secure exactly where the browser speaks https to us."""
-
-    def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002 - Flask's signature
-        """Whether the cookie may travel over https only."""
-        return request.is_secure or (services().settings.public_url or "").startswith("https://")
-
-
-def init_access(app: Flask, auth: Auth, secret_key: str) -> None:
-    """Close `app` to everybody without a sign-in."""
+def init_access(app: Flask, auth: Auth, counted: Rates) -> None:
+    """Close `app` to everybody without a sign-in and a role that is enough."""
     app.extensions[EXTENSION] = auth
-    app.secret_key = secret_key
-    app.session_interface = _Cookies()
-    app.config.update(
-        SESSION_COOKIE_NAME=auth.cookie_name,
-        SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_REFRESH_EACH_REQUEST=False,
-        PERMANENT_SESSION_LIFETIME=IDLE,
-    )
-    # Guessing the token is hopeless; this only keeps a loop of guesses from filling the log.
-    app.extensions["errand.wrong_bearers"] = Throttle(limit=60, seconds=60)
+    app.extensions[rates.EXTENSION] = counted
     app.before_request(_guard)
 
 
+def the_auth() -> Auth:
+    """Return what knows the admin token and the sign-ins."""
+    return cast("Auth", current_app.extensions[EXTENSION])
+
+
+def the_rates() -> Rates:
+    """Return what counts."""
+    return cast("Rates", current_app.extensions[rates.EXTENSION])
+
+
 def identity() -> Identity:
-    """Return who asks, in a view that is not public."""
+    """Return who asks, in a view that is not for everybody."""
     return cast("Identity", g.identity)
+
+
+def hand_over(answer: AnyResponse, secret: str) -> None:
+    """Give the browser the cookie of its sign-in: out of reach of scripts, other sites, and plain http."""
+    auth = the_auth()
+    answer.set_cookie(
+        auth.cookie_for(request),
+        secret,
+        max_age=logins.LONGEST,
+        path="/",
+        secure=auth.is_secure(request),
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def take_back(answer: AnyResponse) -> None:
+    """Have the browser forget its cookie."""
+    auth = the_auth()
+    secure = auth.is_secure(request)
+    answer.delete_cookie(auth.cookie_for(request), path="/", secure=secure, httponly=True, samesite="Lax")
 
 
 def _guard() -> AnyResponse | None:
     rule = request.url_rule
     if rule is None:
         return None  # 404 and 405 say nothing that is not in the open repository
-    g.identity = authenticate(request)
-    if request.endpoint in PUBLIC or rule.websocket:
+    if request.endpoint in ROLES and (ROLES[request.endpoint] is EVERYBODY or rule.websocket):
         return None  # a WebSocket says 4401 by itself: a browser shows no status of a refused upgrade
-    if g.identity is None:
+    who = g.identity = authenticate(request)
+    if who is None:
         return _turn_away()
-    if g.identity.via == "cookie" and request.method not in _SAFE:
-        refuse_foreign(request)
-        if _has_body(request) and not request.is_json:
-            raise Forbidden("With a cookie, send JSON (Content-Type: application/json).", reason="csrf")
+    if who.via != "bearer" and request.method not in _SAFE:
+        _refuse_a_foreign_write(who)
+    _refuse_too_low(who, ROLES.get(request.endpoint or ""))
     return None
+
+
+def _refuse_a_foreign_write(who: Identity) -> None:
+    programs = who.via == "open" and not {"Origin", "Sec-Fetch-Site"} & {name for name, _ in request.headers}
+    if programs:
+        return  # no browser: it would say where the page is from
+    refuse_foreign(request)
+    if _has_body(request) and not request.is_json:
+        raise Forbidden("With a cookie, send JSON (Content-Type: application/json).", reason="csrf")
+
+
+def _refuse_too_low(who: Identity, needed: UserRole | None) -> None:
+    if needed is not None and who.role.covers(needed):
+        return
+    what = f"{request.method} {request.path}"
+    if the_rates().allows(rates.REFUSALS, who.key):
+        with suppress(Unavailable):  # the refusal stands, written down or not
+            trace.record(trace.entry("refused", what, f"as {who.role}", by=who))
+    if needed is None:
+        raise Forbidden("Nobody may do this: the address declares no role (app/web/roles.py).")
+    raise Forbidden(f"This needs the role {needed}, and yours is {who.role}. An admin can give you another.")
 
 
 def refuse_foreign(asked: Request) -> None:
@@ -82,24 +114,17 @@ def refuse_foreign(asked: Request) -> None:
         raise Forbidden(message, reason="csrf")
 
 
-def address(asked: Request) -> str:
-    """Return who is at the other end, for counting."""
-    return asked.remote_addr or "?"
-
-
 def _turn_away() -> Response:
+    if the_auth().open and not is_local(request):
+        raise Forbidden(
+            "Without a sign-in (ERRAND_AUTH=none) Errand answers only this machine itself, at 127.0.0.1."
+        )
     if not is_for_programs(request):
         here = request.full_path.rstrip("?") if request.method in _SAFE else None
         return cast("Response", redirect(url_for("login.form", next=here), 302))
     if "Authorization" not in request.headers:
         raise Unauthorized("Sign in first: send the header Authorization: Bearer TOKEN.")
-    wrong: Throttle = current_app.extensions["errand.wrong_bearers"]
-    wait = wrong.wait(address(request))
-    if wait is not None:
-        raise TooMany(
-            "Too many wrong tokens from this address.", reason="too_many_wrong_tokens", retry_after=wait
-        )
-    wrong.count(address(request))
+    the_rates().take(rates.BEARERS, trace.address(request))
     raise Unauthorized("This token is not valid (any more).", reason="token_invalid")
 
 

@@ -10,9 +10,13 @@ from flask_openapi3.models.tag import Tag
 
 from app.clock import utcnow
 from app.db import doorbells, idempotency, sessions, tasks
+from app.db.engine import Connection
 from app.db.tasks import NewTask
 from app.domain.task import SessionId, Task
 from app.errors import Invalid, NotFound, TooLarge, Unavailable
+from app.security.auth import Identity
+from app.web import rates, trace
+from app.web.access import identity, the_rates
 from app.web.openapi import SECURITY, Answer, problems
 from app.web.schemas import Accepted, ChatHeaders, ChatRequest
 from app.web.services import services
@@ -26,14 +30,8 @@ blueprint = APIBlueprint("chat", __name__, abp_tags=[Tag(name="tasks")], abp_sec
 def create(header: ChatHeaders, body: ChatRequest) -> Answer:
     """Ask an agent for something; the answer comes over the WebSocket and stays in the task."""
     check_message(body.message, services().settings.message_limit)
-    new = _new_task(body)
-    key = header.idempotency_key
-    if key is None:
-        task, fresh = services().db.write(tasks.create, new), True
-    else:
-        task, fresh = services().db.write(
-            idempotency.once, key, fingerprint(body), lambda c: tasks.create(c, new)
-        )
+    _count(identity())
+    task, fresh = _stored(_new_task(body), header.idempotency_key, fingerprint(body))
     if fresh:
         tell(task)
     accepted = {
@@ -43,6 +41,31 @@ def create(header: ChatHeaders, body: ChatRequest) -> Answer:
         "ws": f"/ws/tasks/{task.id}",
     }
     return accepted, 202, {"Location": f"/api/tasks/{task.id}"}
+
+
+def _stored(new: NewTask, key: str | None, print_: str) -> tuple[Task, bool]:
+    """Return (the Task, whether it is new), committed with its line in the audit."""
+
+    def make(c: Connection) -> tuple[Task, bool]:
+        if key is None:
+            return tasks.create(c, new), True
+        return idempotency.once(c, key, print_, lambda c: tasks.create(c, new))
+
+    def about(made: tuple[Task, bool]) -> tuple[str, str] | None:
+        task, fresh = made
+        return (task.id, task.agent) if fresh else None
+
+    return trace.recorded(make, "task made", about, by=identity())
+
+
+def _count(who: Identity) -> None:
+    """Raise TooMany for who makes too many; the machine's owner is not counted."""
+    if who.built_in:
+        return
+    the_rates().take(rates.CREATE, who.key)
+    hourly = services().settings.tasks_per_hour
+    if hourly:
+        the_rates().take(rates.per_hour(hourly), who.key)
 
 
 def check_message(message: str, limit: int) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response, render_template
+from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
@@ -64,12 +64,6 @@ def rotate() -> Answer:
     """Encrypt every credential again, under the newest of the server's keys."""
     done, unreadable = services().safe.rotate()
     return {"rotated": done, "unreadable": unreadable}
-
-
-@blueprint.get("/settings/credentials", doc_ui=False)
-def page() -> Answer:
-    """Show the page for people."""
-    return render_template("settings_credentials.html")
 
 
 def shown(row: Credential, waiting: int) -> dict[str, Any]:

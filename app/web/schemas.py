@@ -1,10 +1,11 @@
 """The contract's shapes as pydantic models: requests are checked with them, answers documented by them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from app.domain.access import UserRole
 from app.domain.agent import NAME_PATTERN
 from app.domain.machine import Role
 from app.domain.reason import Reason
@@ -40,17 +41,25 @@ class Problem(BaseModel):
 
 
 class SignIn(BaseModel):
-    """The token that bin/up prints, or ERRAND_ADMIN_TOKEN."""
+    """A token (that bin/up prints, ERRAND_ADMIN_TOKEN, a sign-in link's), or a login with its password."""
 
-    token: str = Field(min_length=1, max_length=1000)
+    token: str | None = Field(None, min_length=1, max_length=1000)
+    login: str | None = Field(None, min_length=1, max_length=64)
+    password: str | None = Field(None, min_length=1, max_length=1024)
     next: str | None = Field(None, description="A path of this server to go on to.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.token is None) != (self.login is not None and self.password is not None):
+            raise ValueError("send either token, or login and password")
+        return self
 
 
 class SignedIn(BaseModel):
     """Who came in, and where to go on."""
 
     name: str
-    role: Literal["admin"]
+    role: UserRole
     next: str
 
 

@@ -182,7 +182,7 @@ def _check_origin(asked: Request, identity: Identity | None, public_url: str | N
     """Refuse pages of other sites, who would use the cookie of whoever looks at them."""
     origin = asked.headers.get("Origin")
     if origin is None:
-        if identity is not None and identity.via != "bearer":
+        if identity is not None and identity.via == "cookie":
             raise Forbidden("A WebSocket with a cookie needs an Origin header.", reason="origin")
         return
     if not same_origin(origin, host=asked.host, public_url=public_url):

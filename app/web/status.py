@@ -29,7 +29,10 @@ def show() -> Answer:
     waiting = services().queue.length()
     status = {**stored, "queue_length": waiting, "redis": "down" if waiting is None else "up"}
     secrets = _wrong_credentials() if status["database"] == "up" else []
-    return {**status, "problems": [*_wrong(status), *secrets, *_wrong_agents(), *_lowered()]}
+    return {
+        **status,
+        "problems": [*_open_door(), *_wrong(status), *secrets, *_wrong_agents(), *_lowered()],
+    }
 
 
 def _wrong(status: dict[str, Any]) -> list[str]:
@@ -69,6 +72,12 @@ def _lowered() -> list[str]:
         return []
     text = f"ERRAND_SANDBOX_FLOOR is {floor}: tasks with text from outside may run without the cage"
     return [f"{text} (docs/security.md says what that means). Unset it where the cage works."]
+
+
+def _open_door() -> list[str]:
+    if services().settings.auth != "none":
+        return []
+    return ["There is no sign-in (ERRAND_AUTH=none): whoever is on this machine is admin here."]
 
 
 def _wrong_agents() -> list[str]:

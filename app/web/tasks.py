@@ -1,6 +1,6 @@
 """Tasks: list, look, read what they printed, stop, run again."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
@@ -10,10 +10,11 @@ from flask_openapi3.models.tag import Tag
 
 from app.db import attempts, events, ledger, tasks
 from app.db.engine import Connection, Database
-from app.domain.task import TaskId
+from app.domain.task import Task, TaskId
 from app.domain.view import task_json
 from app.errors import NotFound
-from app.web import cursor
+from app.web import cursor, trace
+from app.web.access import identity
 from app.web.chat import tell
 from app.web.openapi import SECURITY, Answer, problems
 from app.web.schemas import (
@@ -79,7 +80,7 @@ def output(path: TaskPath, query: OutputQuery) -> Answer:
 def cancel(path: TaskPath) -> Answer:
     """Stop a task: a queued one at once, a running one as soon as its worker hears of it."""
     here, task_id = services(), TaskId(str(path.task_id))
-    task = here.db.write(tasks.cancel, task_id)
+    task = _recorded("task cancelled", tasks.cancel, task_id)
     here.publisher.publish_task(task)
     if task.state.final:
         # It may have been what the rest of its conversation waited for.
@@ -93,8 +94,14 @@ def cancel(path: TaskPath) -> Answer:
 def retry(path: TaskPath) -> Answer:
     """Run a finished task again; its earlier output stays."""
     here, task_id = services(), TaskId(str(path.task_id))
-    tell(here.db.write(tasks.retry, task_id))
+    tell(_recorded("task retried", tasks.retry, task_id))
     return here.db.read(_task, task_id), 202
+
+
+def _recorded(action: str, verb: Callable[[Connection, TaskId], Task], task_id: TaskId) -> Task:
+    return trace.recorded(
+        lambda c: verb(c, task_id), action, lambda task: (task.id, task.agent), by=identity()
+    )
 
 
 def _page(c: Connection, query: TasksQuery) -> dict[str, Any]:

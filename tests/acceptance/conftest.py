@@ -43,7 +43,13 @@ class Errand:
 
     @property
     def token(self) -> str:
-        """The admin token from the URL it printed."""
+        """The admin token: what was set, or what it keeps."""
+        kept = self.data / "admin-token"
+        return kept.read_text().strip() if kept.exists() else self.fragment
+
+    @property
+    def fragment(self) -> str:
+        """What the URL it printed holds: the token that was set, or a link that is good once."""
         return self._printed(2)
 
     @property

@@ -1,11 +1,15 @@
 """bin/up from outside: it starts all of it, keeps it running, and leaves nothing."""
 
 import json
+import os
 import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 import time
 from pathlib import Path
+from urllib.parse import unquote
 
 import httpx
 import psutil
@@ -19,9 +23,10 @@ _PARTS = ("valkey-server", "-Q runs", "-Q control", "wsgi:app")
 
 
 def test_it_starts_everything_and_says_where(shared_errand: Errand) -> None:
-    """One URL with the token; behind it a server that lacks nothing."""
+    """One URL with a link that is good once; behind it a server that lacks nothing."""
     assert shared_errand.log.count("http://") == 1
     assert shared_errand.token == (shared_errand.data / "admin-token").read_text().strip()
+    assert shared_errand.fragment != shared_errand.token
     assert httpx.get(f"{shared_errand.url}/readyz").json() == {"degraded": []}
     for part in _PARTS:
         assert shared_errand.named(part), part
@@ -38,7 +43,71 @@ def test_no_secret_is_in_an_argv_or_in_the_log(shared_errand: Errand) -> None:
     assert password
     assert not any(password in line or shared_errand.token in line for line in lines)
     assert password not in shared_errand.log
-    assert shared_errand.log.count(shared_errand.token) == 1
+    assert shared_errand.token not in shared_errand.log
+    assert shared_errand.log.count(shared_errand.fragment) == 1
+
+
+def test_the_printed_link_signs_in_once(start_errand: Starter) -> None:
+    """UI-06: then it says so; `errand link` makes another, and each start, which ends the older one."""
+    first = start_errand()
+
+    def use(errand: Errand, secret: str) -> httpx.Response:
+        return httpx.post(f"{errand.url}/login", json={"token": secret})
+
+    assert use(first, first.fragment).json() == {"name": "admin", "role": "admin", "next": "/"}
+    again = use(first, first.fragment)
+    assert (again.status_code, again.json()["reason"]) == (401, "link_spent")
+    made = _errand_link(first)
+    first.stop()
+    second = start_errand()
+
+    assert use(second, made).json()["reason"] == "link_spent"
+    assert use(second, second.fragment).status_code == 200
+
+
+def test_a_token_that_was_set_is_the_one_in_the_url(start_errand: Starter) -> None:
+    """As often as one likes, and as a bearer."""
+    errand = start_errand(env={"ERRAND_ADMIN_TOKEN": "chosen for this test"})
+
+    for _ in range(3):
+        assert httpx.post(f"{errand.url}/login", json={"token": "chosen for this test"}).status_code == 200
+    assert unquote(errand.fragment) == "chosen for this test"
+    assert not (errand.data / "admin-token").exists()
+
+
+def test_without_a_sign_in_only_this_machine_is_answered(start_errand: Starter) -> None:
+    """On purpose (ERRAND_AUTH=none): no token, but neither another name nor another site's page gets in."""
+    errand = start_errand(env={"ERRAND_AUTH": "none"}, ready=False)
+    wait_until(lambda: "Errand is ready: http" in errand.log, 60, message="bin/up prints its URL")
+    assert "#token" not in errand.log
+    url = errand.log.split("Errand is ready: ")[1].split("/\n")[0]
+    chat = {"message": "x", "agent": "demo"}
+
+    assert httpx.get(f"{url}/api/tasks").status_code == 200
+    assert httpx.get(f"{url}/").status_code == 200
+    assert httpx.post(f"{url}/api/chat", json=chat).status_code == 202
+    for headers in ({"Host": "evil.test"}, {"X-Forwarded-For": "10.0.0.1"}):
+        assert httpx.get(f"{url}/api/tasks", headers=headers).status_code == 403
+    foreign = httpx.post(f"{url}/api/chat", json=chat, headers={"Origin": "https://evil.test"})
+    assert (foreign.status_code, foreign.json()["reason"]) == (403, "csrf")
+
+
+def test_without_a_sign_in_there_is_no_public_address(start_errand: Starter) -> None:
+    """It refuses to start, with the two settings that do not go together."""
+    errand = start_errand(
+        env={"ERRAND_AUTH": "none", "ERRAND_PUBLIC_URL": "https://errand.example"}, ready=False
+    )
+
+    assert errand.process.wait(20) == 1
+    assert "ERRAND_AUTH is not valid" in errand.log
+
+
+def _errand_link(errand: Errand) -> str:
+    """Return what `errand link` makes on the machine."""
+    program = Path(sys.executable).parent / "errand"
+    env = {**os.environ, "ERRAND_DATA_DIR": str(errand.data)}
+    made = subprocess.run([program, "link"], env=env, capture_output=True, text=True, check=True, timeout=30)
+    return made.stdout.strip().partition("#token=")[2]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

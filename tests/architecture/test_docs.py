@@ -29,7 +29,13 @@ ROUTES = ("docs/api.md", "docs/protocol.md", "docs/architecture.md")
 #: Where the cases of the catalogue of faults and attacks are listed, and which of its groups and numbers.
 CASES = {
     "docs/reliability.md": {"Q": {*range(1, 13)}, "DB": {*range(1, 9)} - {7}, "LOAD": {*range(1, 6)}},
-    "docs/security.md": {"SEC": {*range(1, 11)}, "DB": {7}, "API": {12}},
+    "docs/security.md": {
+        "API": {*range(1, 15)},
+        "WS": {*range(1, 11)},
+        "UI": {*range(1, 8)},
+        "SEC": {*range(1, 11)},
+        "DB": {7},
+    },
 }
 DOCUMENTS = sorted(path for path in files() if path.suffix == ".md" and path.parts[0] in {"docs", path.name})
 

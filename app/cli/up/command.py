@@ -11,9 +11,9 @@ import webbrowser
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import quote
 
 from app import settings as environment
+from app.cli import link
 from app.cli.up import services
 from app.cli.up.ground import DataDir, claim_port
 from app.cli.up.keeper import Keeper
@@ -86,11 +86,17 @@ class Up:
         for service in (services.worker, services.control, services.web):
             self._keep(service(self._settings))
         self._wait(self._ready, "The server did not become ready")
-        token = quote(self._settings.admin_token(), safe="")
-        url = f"http://127.0.0.1:{self._settings.port}/#token={token}"
+        url = self._address()
         _say(f"Errand is ready: {url}")
         if self._show and environment.has_desktop():
             webbrowser.open(self._data_dir.signpost(url).as_uri())
+
+    def _address(self) -> str:
+        """Return what to open; whoever reads this terminal is the admin, and the link in it is good once."""
+        here = self._settings.model_copy(update={"public_url": None})
+        if here.auth == "none":
+            return f"http://127.0.0.1:{here.port}/"
+        return link.address(here, here.admin_token()) if here.admin_token_given else link.fresh_link(here)
 
     def _start_redis(self) -> RedisServer:
         directory = self._settings.data_dir / "redis"

@@ -20,6 +20,20 @@ def test_a_wrong_token_says_so_and_the_right_one_leads_on(stranger: Visitor, err
     stranger.wrongs = [wrong for wrong in stranger.wrongs if "401" not in wrong and "404" not in wrong]
 
 
+def test_the_printed_link_works_once(stranger: Visitor, errand: Errand) -> None:
+    """It leads straight to the page; opened elsewhere again, it says that it was used, and what to do."""
+    stranger.go(f"/#token={errand.fragment}")
+    stranger.see(".example")
+    stranger.context.clear_cookies()
+
+    stranger.go(f"/login#token={errand.fragment}")
+
+    sentence = stranger.see("#problem:not([hidden])").inner_text()
+    assert "used already" in sentence
+    assert "errand link" in sentence
+    stranger.wrongs = [wrong for wrong in stranger.wrongs if "401" not in wrong]
+
+
 def test_the_printed_url_works_where_the_sign_in_is_open_already(stranger: Visitor, errand: Errand) -> None:
     """Only the fragment changes then, and no page is loaded."""
     stranger.go("/login")

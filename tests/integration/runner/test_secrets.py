@@ -23,6 +23,7 @@ from app.runner.adapters import adapter_for
 from app.runner.follow import Follower, Limits
 from app.runner.held import Held
 from app.runner.transcript import Transcript
+from app.runner.watch import Watch
 from tests.integration.live.web import WebServer
 from tests.unit.runner.runs import a_run
 from tests.unit.security.test_redact import FORMS, REDACTOR, SECRETS, WELL_KNOWN
@@ -30,6 +31,13 @@ from tests.unit.security.test_redact import FORMS, REDACTOR, SECRETS, WELL_KNOWN
 CHUNKINGS = 3000
 #: Events of one page.
 _MANY = 1000
+
+
+class Unwatched:
+    """An eye on nothing: what is printed here comes from no process."""
+
+    def over(self) -> None:
+        """Find nothing."""
 
 
 class Printed:
@@ -104,7 +112,8 @@ class Reader:
             stderr=REDACTOR.stream(),
             transcript=self._transcript,
             held=self._held,
-            limits=Limits(timeout=1e6, idle_timeout=1e6, output=1 << 40),
+            limits=Limits(timeout=1e6, idle_timeout=1e6, output=1 << 40, events=1 << 40),
+            watch=cast("Watch", Unwatched()),
             began=lambda: None,
         ).follow()
         size = self._transcript.stdout_size - start

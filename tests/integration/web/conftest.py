@@ -85,6 +85,7 @@ def make_app(settings_for: Callable[..., Settings], echoes: Echoes) -> Iterator[
     yield make
     for app in made:
         app.extensions["errand.services"].queue.close()
+        app.extensions["errand.rates"].close()
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def test_no_answer_holds_the_value(client: FlaskClient, database: Database) -> N
         client.put("/api/credentials/anthropic", json=VARIABLES),
         client.put("/api/credentials/oauth", json=signed_in_claude(in_hours(5).timestamp())),
         client.get("/api/credentials"),
-        client.get("/settings/credentials"),
+        client.get("/settings"),
         client.get("/api/status"),
         client.post("/api/credentials/rotate"),
     ]

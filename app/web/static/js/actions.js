@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { ask } from "./dialogs.js";
 import { clock } from "./format.js";
 import { announce } from "./live.js";
+import { mayWrite } from "./me.js";
 import { isFinal, putTask, tasksOf } from "./store.js";
 import { elapsed } from "./time.js";
 
@@ -22,7 +23,7 @@ async function attempt(task, work) {
 
 // Stopping what runs loses the work in progress: that is asked for. What only waits is not.
 export async function stop(task) {
-  if (isFinal(task) || task.cancel_requested) return;
+  if (isFinal(task) || task.cancel_requested || !mayWrite()) return;
   if (task.state === "running") {
     const sure = await ask({
       title: "Stop this task?",

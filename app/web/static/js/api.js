@@ -37,16 +37,23 @@ async function request(path, options = {}) {
   noteClock(response);
   if (response.status === 401) toLogin();
   if (!response.ok) throw await problemOf(response);
-  return response.json();
+  return response.status === 204 ? null : response.json();
 }
 
 export function get(path) {
   return request(path, { headers: { Accept: "application/json" } });
 }
 
-export function post(path, body, headers = {}) {
+function send(method, path, body, headers) {
   const sent = { "Content-Type": "application/json", Accept: "application/json", ...headers };
-  return request(path, { method: "POST", headers: sent, body: JSON.stringify(body ?? {}) });
+  return request(path, { method, headers: sent, body: JSON.stringify(body ?? {}) });
+}
+
+export const post = (path, body, headers = {}) => send("POST", path, body, headers);
+export const put = (path, body) => send("PUT", path, body, {});
+
+export function remove(path) {
+  return request(path, { method: "DELETE", headers: { Accept: "application/json" } });
 }
 
 // crypto.randomUUID is there on secure origins only; a laptop on the local network has none.

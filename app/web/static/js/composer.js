@@ -7,6 +7,7 @@ import { agentNames, choose, isReady, isScripted } from "./agents.js";
 import { draft, keepAgent, keepDraft } from "./drafts.js";
 import { Icon } from "./icons.js";
 import { go } from "./router.js";
+import { mayWrite } from "./me.js";
 import { known } from "./store.js";
 
 const touch = matchMedia("(pointer: coarse)");
@@ -24,6 +25,7 @@ export class Composer extends Component {
 
   componentDidMount() {
     this.box = this.base.querySelector("textarea");
+    if (!this.box) return; // a viewer asks nothing
     this.grow();
     if (this.props.focus && !touch.matches) this.box.focus();
   }
@@ -39,7 +41,7 @@ export class Composer extends Component {
   // As tall as its text, up to a third of the window.
   grow() {
     const { box } = this;
-    if (this.grownFor === box.value) return;
+    if (!box || this.grownFor === box.value) return;
     this.grownFor = box.value;
     box.style.height = "auto";
     box.style.height = `${Math.min(box.scrollHeight + 2, innerHeight / 3)}px`;
@@ -110,6 +112,7 @@ export class Composer extends Component {
     const { agent } = this;
     const names = agentNames().includes(agent) ? agentNames() : [agent, ...agentNames()];
     const find = (name) => known.agents.find((one) => one.name === name);
+    if (!mayWrite()) return html`<p class="composer looks-only"><${Icon} name="info" /><span>You may look (role viewer). An admin can make you an operator, who may also ask.</span></p>`;
     const label = (name) => {
       const one = find(name);
       if (one && isScripted(one)) return `${name} (scripted)`;

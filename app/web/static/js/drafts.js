@@ -27,6 +27,9 @@ const SEEN_KEPT = 300;
 export const isSeen = (task) => read("seen", []).includes(`${task.id}:${task.last_seq}`);
 export const markSeen = (task) => write("seen", [...read("seen", []), `${task.id}:${task.last_seq}`].slice(-SEEN_KEPT));
 
+export const isTold = (what) => read("told", []).includes(what);
+export const markTold = (what) => write("told", [...read("told", []), what]);
+
 export const theme = () => read("theme", "system");
 export function setTheme(name) {
   write("theme", name === "system" ? null : name);

@@ -1,12 +1,13 @@
-// Signing in: the token from the address's fragment, or the one pasted, is traded for a cookie.
+// Signing in: a token or a link's secret from the address's fragment or the box, or a login and a password, for a cookie.
 
 import { applyTheme } from "./drafts.js";
 
 applyTheme();
-const form = document.getElementById("login");
-const box = document.getElementById("token");
+const place = document.getElementById("login");
 const problem = document.getElementById("problem");
-const button = form.querySelector("button");
+const byToken = document.getElementById("by-token");
+const byPassword = document.getElementById("by-password");
+const token = document.getElementById("token");
 
 function say(sentence) {
   problem.textContent = sentence;
@@ -21,14 +22,18 @@ function decoded(text) {
   }
 }
 
-async function signIn(token) {
-  button.disabled = true;
+function busy(now) {
+  for (const button of place.querySelectorAll("button")) button.disabled = now;
+}
+
+async function signIn(shown, box) {
+  busy(true);
   say("");
   try {
     const response = await fetch("/login", {
       method: "POST",
       headers: { "Content-Type": "application/json", Accept: "application/json" },
-      body: JSON.stringify({ token, next: form.dataset.next }),
+      body: JSON.stringify({ ...shown, next: place.dataset.next }),
     });
     const said = await response.json().catch(() => ({}));
     if (response.ok) return location.replace(said.next ?? "/");
@@ -36,17 +41,23 @@ async function signIn(token) {
   } catch {
     say("The server cannot be reached right now.");
   }
-  button.disabled = false;
+  busy(false);
   box.focus();
   box.select();
 }
 
-form.addEventListener("submit", (event) => {
+byToken.addEventListener("submit", (event) => {
   event.preventDefault();
   // A whole address pasted from the terminal is fine too; only there is the token written as in an address.
-  const [, inAddress] = /^.*#token=(.*)$/.exec(box.value.trim()) ?? [];
-  const token = inAddress === undefined ? box.value.trim() : decoded(inAddress);
-  if (token) signIn(token);
+  const [, inAddress] = /^.*#token=(.*)$/.exec(token.value.trim()) ?? [];
+  const found = inAddress === undefined ? token.value.trim() : decoded(inAddress);
+  if (found) signIn({ token: found }, token);
+});
+
+byPassword?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const { login, password } = Object.fromEntries(new FormData(byPassword));
+  signIn({ login: login.trim(), password }, document.getElementById("password"));
 });
 
 // The printed address opened where this page is open already changes nothing but the fragment.
@@ -54,7 +65,7 @@ function takeFragment() {
   const found = /^#token=(.+)$/.exec(location.hash);
   if (!found) return;
   history.replaceState(null, "", location.pathname + location.search);
-  signIn(decoded(found[1]));
+  signIn({ token: decoded(found[1]) }, token);
 }
 
 window.addEventListener("hashchange", takeFragment);

@@ -6,6 +6,7 @@ import { Todos, progress } from "./cards/todos.js";
 import { feedOf } from "./feed.js";
 import { money, short, totalTokens } from "./format.js";
 import { Icon } from "./icons.js";
+import { mayWrite } from "./me.js";
 import { stepWords } from "./status.js";
 import { Elapsed, Since } from "./time.js";
 
@@ -50,8 +51,8 @@ export class Now extends Component {
           onClick=${() => this.setState({ open: !open })}><${Icon} name="todo" /><span class="todo-word">Todo</span> ${progress(todos)}</button>`}
         <span class="now-used num" title="Used so far">${used(task, usage)}</span>
         <span class="now-total" title="Running for"><${Icon} name="clock" /><${Elapsed} task=${task} /></span>
-        <button type="button" class="button small stop" disabled=${task.cancel_requested} title="Stop task ( . )" onClick=${() => stop(task)}>
-          <${Icon} name="stop" />Stop task</button>
+        ${mayWrite() && html`<button type="button" class="button small stop" disabled=${task.cancel_requested} title="Stop task ( . )" onClick=${() => stop(task)}>
+          <${Icon} name="stop" />Stop task</button>`}
       </div>
     </section>`;
   }

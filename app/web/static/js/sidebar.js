@@ -75,6 +75,7 @@ export function Sidebar({ openId, isNew, onClose }) {
     <div class="sidebar-foot">
       <button type="button" class="icon-button" title=${`Colours: ${theme()}`} aria-label=${`Colours: ${theme()}`} onClick=${nextTheme}><${Icon} name="theme" /></button>
       <button type="button" class="icon-button" title="Keys ( ? )" aria-label="Keys" onClick=${showKeys}><${Icon} name="keyboard" /></button>
+      <a class="link" href="/settings">Settings</a>
       <button type="button" class="link" onClick=${signOut}>Sign out</button>
     </div>
   </nav>`;

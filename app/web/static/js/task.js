@@ -8,6 +8,7 @@ import { isSeen, markSeen } from "./drafts.js";
 import { feedOf } from "./feed.js";
 import { count, money, plural, short, took, totalTokens } from "./format.js";
 import { Icon } from "./icons.js";
+import { mayWrite } from "./me.js";
 import { Command, Limit, commandFor } from "./mend.js";
 import { Section } from "./section.js";
 import { TaskState, needsLook } from "./status.js";
@@ -37,6 +38,7 @@ function OutputLink({ task, className = "button" }) {
 }
 
 function RetryButton({ task, words = "Retry", className = "button" }) {
+  if (!mayWrite()) return null;
   return html`<button type="button" class=${className} onClick=${() => retry(task)}><${Icon} name="retry" />${words}</button>`;
 }
 
@@ -98,7 +100,7 @@ function Quiet({ task, turns, answer }) {
     <span class="end-tools">
       ${answer && html`<${Copy} text=${answer} what="answer" />`}
       <a class="icon-button" href=${outputOf(task.id)} target="_blank" rel="noopener" title="Show output" aria-label="Show output"><${Icon} name="terminal" /></a>
-      <button type="button" class="icon-button" title="Run again" aria-label="Run again" onClick=${() => retry(task)}><${Icon} name="retry" /></button>
+      ${mayWrite() && html`<button type="button" class="icon-button" title="Run again" aria-label="Run again" onClick=${() => retry(task)}><${Icon} name="retry" /></button>`}
     </span>
   </footer>`;
 }
@@ -121,7 +123,7 @@ function Waiting({ task, transcript }) {
   return html`<div class="end waiting"><${TaskState} task=${task} />
     ${SELF_MENDING.has(task.reason) && html`<span class="facts">attempt ${nextTry(task)} of ${task.max_attempts}</span>`}
     ${task.detail && !told && html`<span class="facts">${task.detail}</span>`}
-    <span class="end-tools"><button type="button" class="button small" onClick=${() => stop(task)}><${Icon} name="close" />Cancel task</button></span>
+    ${mayWrite() && html`<span class="end-tools"><button type="button" class="button small" onClick=${() => stop(task)}><${Icon} name="close" />Cancel task</button></span>`}
   </div>`;
 }
 
