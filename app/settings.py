@@ -86,6 +86,19 @@ class Settings(BaseSettings):
     tasks_per_hour: NonNegativeInt = Field(600, validation_alias="ERRAND_TASKS_PER_HOUR")
     #: Days the audit is kept. 0: for ever.
     audit_days: NonNegativeInt = Field(365, validation_alias="ERRAND_AUDIT_DAYS")
+    #: An OAuth app of GitHub, and who of all of GitHub may sign in with it: logins, and org:NAME, by commas.
+    github_oauth_client_id: str | None = Field(None, validation_alias="ERRAND_GITHUB_OAUTH_CLIENT_ID")
+    github_oauth_client_secret: SecretStr | None = Field(
+        None, validation_alias="ERRAND_GITHUB_OAUTH_CLIENT_SECRET"
+    )
+    github_oauth_allow: str = Field("", validation_alias="ERRAND_GITHUB_OAUTH_ALLOW")
+    #: What they may do at first.
+    github_oauth_role: Literal["viewer", "operator", "admin"] = Field(
+        "viewer", validation_alias="ERRAND_GITHUB_OAUTH_ROLE"
+    )
+    #: Where GitHub's API and its pages are; an Enterprise server has its own.
+    github_api_url: str = Field("https://api.github.com", validation_alias="GITHUB_API_URL")
+    github_server_url: str = Field("https://github.com", validation_alias="GITHUB_SERVER_URL")
     #: CLIs at once per worker.
     concurrency: PositiveInt = Field(4, validation_alias="ERRAND_CONCURRENCY")
     #: Seconds one Attempt may take, and may stay silent: more than the ten minutes a CLI gives one command.
@@ -172,6 +185,8 @@ class Settings(BaseSettings):
         urls = [self.database_url_given or "", self.redis_url]
         passwords = [unquote(urlsplit(url).password or "") for url in urls]
         found = [*(url for url, password in zip(urls, passwords, strict=True) if password), *passwords]
+        if self.github_oauth_client_secret is not None:
+            found.append(self.github_oauth_client_secret.get_secret_value())
         own = (self.admin_token(), self.secret_key(), *self.fernet_keys())
         return [secret for secret in (*found, *own) if secret]
 

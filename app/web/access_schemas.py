@@ -43,6 +43,19 @@ class PasswordChange(BaseModel):
     old: str | None = Field(None, max_length=LONGEST)
 
 
+class ThereQuery(BaseModel):
+    """Where to go on after GitHub."""
+
+    next: str | None = Field(None, max_length=2000, description="A path of this server.")
+
+
+class BackQuery(BaseModel):
+    """What GitHub sends the browser back with."""
+
+    code: str | None = Field(None, max_length=500)
+    state: str | None = Field(None, max_length=200)
+
+
 class LoginPath(BaseModel):
     """Which sign-in."""
 

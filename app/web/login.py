@@ -15,6 +15,7 @@ from app.domain.access import BUILT_IN, Entry, User, UserRole, Via
 from app.errors import ErrandError, Unauthorized, Unavailable
 from app.security import passwords, tokens
 from app.security.auth import authenticate
+from app.security.github import Github
 from app.web import rates, trace
 from app.web.access import hand_over, identity, refuse_foreign, take_back, the_auth, the_rates
 from app.web.openapi import SECURITY, Answer, problems
@@ -72,6 +73,7 @@ def local(path: str | None) -> str:
     "/login",
     responses={
         200: {"description": "The page.", "content": {"text/html": {"schema": {"type": "string"}}}},
+        303: {"description": "Signed in already: to `next`."},
         **problems(),
     },
     security=[{}],
@@ -81,7 +83,9 @@ def form() -> Answer:
     after = local(request.args.get("next"))
     if authenticate(request) is not None:
         return redirect(after, 303)
-    return render_template("login.html", next=after, users=_there_are_users())
+    return render_template(
+        "login.html", next=after, users=_there_are_users(), github=Github(services().settings).on
+    )
 
 
 @blueprint.post("/login", responses={200: SignedIn, **problems(400, 401, 403, 413, 415, 429)}, security=[{}])
@@ -102,7 +106,11 @@ def sign_in(body: SignIn) -> Answer:
     return answer
 
 
-@blueprint.post("/logout", responses={204: None, **problems(403)}, security=SECURITY)
+@blueprint.post(
+    "/logout",
+    responses={204: None, 303: {"description": "A form asked: to the sign-in page."}, **problems(403)},
+    security=SECURITY,
+)
 def sign_out() -> Answer:
     """End the sign-in: from now on nobody gets in with its cookie, copies of it included."""
     who = identity()

@@ -13,6 +13,8 @@ ROLES: dict[str, UserRole | None] = {
     "health.readyz": EVERYBODY,
     "login.form": EVERYBODY,
     "login.sign_in": EVERYBODY,
+    "github_login.there": EVERYBODY,
+    "github_login.back": EVERYBODY,
     "webhooks.github": EVERYBODY,
     "login.sign_out": VIEWER,
     "openapi": VIEWER,

@@ -24,6 +24,7 @@ def test_the_printed_link_works_once(stranger: Visitor, errand: Errand) -> None:
     """It leads straight to the page; opened elsewhere again, it says that it was used, and what to do."""
     stranger.go(f"/#token={errand.fragment}")
     stranger.see(".example")
+    stranger.page.goto("about:blank")
     stranger.context.clear_cookies()
 
     stranger.go(f"/login#token={errand.fragment}")

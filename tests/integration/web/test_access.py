@@ -21,7 +21,15 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
 OURS = {"Origin": "http://localhost"}
 FOREIGN = {"Origin": "http://evil.example"}
 #: What may be seen by everybody: nothing else may.
-PUBLIC = {"/healthz", "/readyz", "/login", "/static/<path:filename>", "/webhooks/github"}
+PUBLIC = {
+    "/healthz",
+    "/readyz",
+    "/login",
+    "/login/github",
+    "/login/github/back",
+    "/static/<path:filename>",
+    "/webhooks/github",
+}
 
 
 def sign_in(client: FlaskClient, token: str = TOKEN, **environ: object) -> TestResponse:
