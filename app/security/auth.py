@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 from flask import Request, current_app
@@ -19,6 +20,9 @@ from app.security import tokens
 from app.settings import Settings
 
 EXTENSION = "errand.auth"
+
+#: How long after a link somebody may choose a password without the old one.
+CHOOSING = timedelta(hours=1)
 
 #: What a proxy adds to a request: behind one, an address of this machine says nothing.
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP")
@@ -36,7 +40,7 @@ class Identity:
     user_id: str | None = None
     login_id: str | None = None
     token_id: str | None = None
-    #: The sign-in was by a link: a password may be set without the old one.
+    #: The sign-in was by a link, just now: a password may be set without the old one.
     by_link: bool = False
 
     @property
@@ -118,7 +122,7 @@ class Auth:
         if self._noted.due(found.id, _is_old(found.seen_at.timestamp())):
             with suppress(Unavailable):
                 self._db.write(logins.note_use, found.id)
-        by_link = found.via == "link"
+        by_link = found.via == "link" and utcnow() - found.created_at < CHOOSING
         return Identity(found.name, found.role, "cookie", found.user_id, login_id=found.id, by_link=by_link)
 
 

@@ -23,7 +23,7 @@ class AccountOut(BaseModel):
     user_id: UUID | None
     built_in: bool = Field(description="Came in by the admin token or a link from the machine, as no user.")
     via: Literal["bearer", "cookie", "open"]
-    has_password: bool
+    may_set_password: bool
     needs_old_password: bool
     first_user: bool = Field(description="There are no users yet.")
     auth: Literal["required", "none"]

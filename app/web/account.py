@@ -68,7 +68,7 @@ def password(body: PasswordChange) -> Answer:
     user_id = who.user_id
     stored = passwords.stored(body.password)
     if not who.by_link:
-        _check_old(user_id, body.old or "")
+        _check_old(user_id, body.old)
     trace.recorded(
         lambda c: users.set_password(c, user_id, stored, keep=who.login_id),
         "password changed",
@@ -109,8 +109,8 @@ def _described(name: str, user: User | None, *, built_in: bool, needs_old: bool)
         "user_id": None if user is None else user.id,
         "built_in": built_in,
         "via": "cookie",
-        "has_password": user is not None and user.has_password,
-        "needs_old_password": user is not None and user.has_password and needs_old,
+        "may_set_password": user is not None and (user.has_password or not needs_old),
+        "needs_old_password": user is not None and needs_old,
         "first_user": False,
         "auth": services().settings.auth,
     }
@@ -124,9 +124,13 @@ def _set_up(c: Connection, new: NewUser, comes: Visit, written: Entry) -> User:
     return user
 
 
-def _check_old(user_id: str, old: str) -> None:
+def _check_old(user_id: str, old: str | None) -> None:
+    kept = services().db.read(users.stored_password, user_id)
+    if kept is None:
+        # Or who left GitHub's list could keep a door of their own.
+        raise Forbidden("You have no password yet: ask an admin for a link to choose one with.")
     the_rates().take(rates.SIGN_IN_LOGIN, user_id)
-    if not passwords.is_right(old, services().db.read(users.stored_password, user_id)):
+    if not passwords.is_right(old or "", kept):
         raise Forbidden("The old password is not right.", reason="password_wrong")
     the_rates().give_back(rates.SIGN_IN_LOGIN, user_id)
 

@@ -89,7 +89,7 @@ def _arrive(colleague: Visitor, link: str) -> None:
     assert colleague.page.locator("#account-body [name=old]").count() == 0
     colleague.page.fill("#account-body [name=password]", _PASSWORD)
     colleague.page.click("#account-body form button")
-    colleague.until("document.querySelector('#account-body h3').innerText === 'Another password'")
+    colleague.until("document.getElementById('live').innerText.startsWith('The password was changed')")
     colleague.go("/")
 
 

@@ -155,6 +155,22 @@ def test_a_new_password_signs_the_others_out(sqlite_app: Flask) -> None:
     assert sign_in(sqlite_app.test_client(), "a", "another password").status_code == 200
 
 
+def test_only_a_fresh_link_spares_the_old_password(sqlite_app: Flask, sqlite: Database) -> None:
+    """An hour later one has to know it; who has none asks for another link."""
+    secret = make_user(sqlite_app, "a", "viewer", password=None)["link"]["url"].partition("#token=")[2]
+    client = sqlite_app.test_client()
+    client.post("/login", json={"token": secret}, headers=OURS)
+    assert client.get("/api/account").get_json()["may_set_password"]
+    old = utcnow() - timedelta(minutes=61)
+    sqlite.write(lambda c: c.execute(update(rows.logins).values(created_at=old)))
+
+    answer = client.post("/api/account/password", json={"password": PASSWORD}, headers=OURS)
+
+    assert answer.status_code == 403
+    assert "ask an admin for a link" in answer.get_json()["detail"]
+    assert not client.get("/api/account").get_json()["may_set_password"]
+
+
 def test_a_link_lets_a_user_choose_a_password(app: Flask) -> None:
     """Once; the page it leads to is the one to do that."""
     made = make_user(app, "a", "operator", password=None)

@@ -28,7 +28,7 @@ function Password({ account, reload }) {
     announce("The password was changed. Other browsers are signed out.");
     await reload();
   };
-  return html`<h3>${account.has_password ? "Another password" : "Choose a password"}</h3>
+  return html`<h3>${account.needs_old_password ? "Another password" : "Choose a password"}</h3>
     <${Form} send=${send} submit="Set password" label="Password">
       <input type="text" name="login" autocomplete="username" value=${account.name} readonly hidden />
       ${account.needs_old_password && html`<label>Old password <input name="old" type="password" autocomplete="current-password" required /></label>`}
@@ -55,7 +55,7 @@ async function load() {
   await fill("account", "/api/account", (account, reload) => html`
     <p class="settings-who"><strong>${account.name}</strong> <span class="badge">${account.role}</span></p>
     ${account.built_in && account.via === "cookie" && html`<${SetUp} reload=${reload} />`}
-    ${account.user_id && html`<${Password} account=${account} reload=${reload} />`}
+    ${account.may_set_password && html`<${Password} account=${account} reload=${reload} />`}
     ${account.via === "cookie" && html`<div id="logins-body"></div>`}`);
   if (document.getElementById("logins-body")) await fill("logins", "/api/account/logins", ({ items }, reload) => html`<${Logins} items=${items} reload=${reload} />`);
 }
