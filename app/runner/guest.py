@@ -6,6 +6,10 @@ import pwd
 from dataclasses import dataclass
 from pathlib import Path
 
+#: Who CLIs run as where nobody says otherwise, and who stands in while the machine has no such user. Other
+#: programs that are `nobody` too can be signalled, and no more: each conversation has a group of its own.
+DEFAULT = "errand-agent"
+STAND_IN = "nobody"
 #: The user and group ids of a Guest this machine has no entry for: in Debian's reserved range, so nobody's.
 UNNAMED = 65432
 #: Groups that keep Sessions apart which run at the same time as the same user.
@@ -38,11 +42,13 @@ def find_guest(user: str) -> Guest:
         return _known(pwd_of(os.geteuid()), os.geteuid(), os.getegid())
     if user.isdecimal():
         return _known(pwd_of(int(user)), int(user), int(user))
-    try:
-        entry = pwd.getpwnam(user)
-    except KeyError:
-        return Guest(user, UNNAMED, UNNAMED, known=False)
-    return Guest(entry.pw_name, entry.pw_uid, entry.pw_gid)
+    for name in (user, *([STAND_IN] if user == DEFAULT else [])):
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return Guest(entry.pw_name, entry.pw_uid, entry.pw_gid)
+    return Guest(user, UNNAMED, UNNAMED, known=False)
 
 
 def pwd_of(uid: int) -> pwd.struct_passwd | None:

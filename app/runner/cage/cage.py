@@ -195,10 +195,10 @@ class Cage:
             found = closed(others, self.guest.uid, self.guest.gid)
             if found:
                 return f"{program} cannot be reached there: {found}; install it for everybody, in /usr/local"
-        if level is Level.CAGE and not insist:
+        if not insist:
             found = in_shared(paths, self._environ.get("TMPDIR"))
             if found:
-                return f"{found}, and the cage has its own; install it, in /usr/local"
+                return f"{found}; install it, in /usr/local"
         return self._differs(level, program, judged)
 
     def _differs(self, level: Level, program: Path, judged: Judged) -> str | None:

@@ -15,6 +15,7 @@ from app.runner.adapters import adapter_for
 from app.runner.cage import Cage
 from app.runner.cage.reach import needs
 from app.runner.clis import Clis
+from app.runner.guest import find_guest
 from app.settings import Settings
 from tests.integration.cage.conftest import USER, Yard
 
@@ -142,6 +143,7 @@ def test_the_guest_is_a_user_of_this_machine_or_has_a_number() -> None:
         assert "not root" in str(named.missing(Level.USER))
         return
     assert named.guest.name == USER
+    assert find_guest("errand-agent").name in {"errand-agent", "nobody"}
     assert "useradd" in str(unknown.missing(Level.USER))
     entry = unknown.guest.passwd(Path("/nowhere")).decode().splitlines()[-1]
     assert entry.startswith("no-such-user-here:x:65432:")
