@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import partial
 
 import structlog
 
 from app.credentials.contents import Contents
 from app.db import credentials
-from app.db.engine import Database
+from app.db.engine import Connection, Database
 from app.domain.credential import Credential, Kind, check_name, last4
 from app.security.crypto import Unreadable, Vault
 
@@ -23,20 +24,31 @@ class Safe:
         #: Told every secret that passes through here, for this process's logs.
         self._learn = learn
 
-    def put(self, name: str, contents: Contents, *, expires_at: datetime | None = None) -> Credential:
-        """Keep a Credential, or a new value of one; raises Invalid for a bad name."""
+    def put(
+        self,
+        name: str,
+        contents: Contents,
+        *,
+        expires_at: datetime | None = None,
+        within: Callable[[Callable[[Connection], Credential]], Credential] | None = None,
+    ) -> Credential:
+        """Keep a Credential, or a new value of one; raises Invalid for a bad name.
+
+        `within` does the work in a transaction of the caller's, which writes down who did it.
+        """
         check_name(name)
         self._learn(contents.secrets())
         pair = contents.oauth()
-        return self._db.write(
+        work = partial(
             credentials.put,
-            name,
+            name=name,
             kind=Kind.ENV if pair is None else Kind.CLAUDE_OAUTH,
             variables=sorted(contents.variables),
             secret=self._vault.seal(name, contents.dump()),
             last4=last4(next(iter(contents.variables.values()))),
             expires_at=expires_at if pair is None else pair.expires_at,
         )
+        return (within or self._db.write)(work)
 
     def seal(self, name: str, contents: Contents) -> str:
         """Return the contents encrypted, as a row of that name holds them."""

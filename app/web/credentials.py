@@ -1,5 +1,7 @@
 """Credentials, for admins: kept, replaced, removed, tried again. No answer holds a value."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flask import Response
@@ -9,9 +11,11 @@ from flask_openapi3.models.tag import Tag
 from app.clock import rfc3339, utcnow
 from app.credentials import Contents
 from app.db import credentials
+from app.db.engine import Connection
 from app.domain.credential import Credential, CredentialState
 from app.domain.credentials import expiry
 from app.errors import Conflict, Invalid
+from app.web.access import identity
 from app.web.credential_schemas import (
     CredentialIn,
     CredentialList,
@@ -23,6 +27,7 @@ from app.web.credential_schemas import (
 )
 from app.web.openapi import SECURITY, Answer, problems
 from app.web.services import services
+from app.web.trace import entry, record, recorded
 
 blueprint = APIBlueprint("credentials", __name__, abp_tags=[Tag(name="credentials")], abp_security=SECURITY)
 
@@ -39,7 +44,12 @@ def index() -> Answer:
 @blueprint.put("/api/credentials/<name>", responses={200: CredentialOut, **problems(*_CHANGE)})
 def put(path: CredentialPath, body: CredentialIn) -> Answer:
     """Store a credential, or a new value of one; tasks that wait for it go on."""
-    kept = services().safe.put(path.name, _contents(body), expires_at=_ends(body))
+    who = identity()
+
+    def within(work: Callable[[Connection], Credential]) -> Credential:
+        return recorded(work, "credential stored", lambda kept: (kept.name, str(kept.kind)), by=who)
+
+    kept = services().safe.put(path.name, _contents(body), expires_at=_ends(body), within=within)
     services().waiting.release(kept.name)
     return shown(kept, 0)
 
@@ -47,14 +57,17 @@ def put(path: CredentialPath, body: CredentialIn) -> Answer:
 @blueprint.delete("/api/credentials/<name>", responses={204: None, **problems(*_CHANGE)})
 def delete(path: CredentialPath) -> Answer:
     """Forget a credential; a CLI that runs with it goes on."""
-    services().db.write(credentials.remove, path.name)
+    work = partial(credentials.remove, name=path.name)
+    recorded(work, "credential removed", lambda _: (path.name, ""), by=identity())
     return Response(status=204)
 
 
 @blueprint.post("/api/credentials/<name>/retry", responses={200: Released, **problems(*_CHANGE, 409)})
 def retry(path: CredentialRow) -> Answer:
     """Let a refused credential be used again: the tasks that wait for it go on."""
-    if not services().db.write(_mended, path.name):
+    mended = partial(_mended, name=path.name)
+    about = (path.name, "")
+    if not recorded(mended, "credential retried", lambda done: about if done else None, by=identity()):
         raise Conflict(f"The credential {path.name!r} was not refused.", reason="not_refused")
     return {"released": services().waiting.release(path.name)}
 
@@ -63,6 +76,7 @@ def retry(path: CredentialRow) -> Answer:
 def rotate() -> Answer:
     """Encrypt every credential again, under the newest of the server's keys."""
     done, unreadable = services().safe.rotate()
+    record(entry("credentials rotated", detail=f"{len(done)} under the newest key", by=identity()))
     return {"rotated": done, "unreadable": unreadable}
 
 

@@ -260,3 +260,20 @@ def test_a_redis_that_is_open_to_its_network_is_said(
 
     app = make_app(sqlite, "redis://203.0.113.7:6379/0")
     assert [one for one in signed_in(app).get("/api/status").get_json()["problems"] if "REDIS_URL" in one]
+
+
+def test_who_changed_what_stands_in_the_audit(client: FlaskClient) -> None:
+    """Stored, encrypted again, removed: by whom, and never the value."""
+    client.put("/api/credentials/anthropic", json=VARIABLES)
+    client.post("/api/credentials/rotate")
+    client.delete("/api/credentials/anthropic")
+
+    told = client.get("/api/audit")
+
+    actions = [(line["action"], line["object"]) for line in told.get_json()["items"]]
+    assert actions[:3] == [
+        ("credential removed", "anthropic"),
+        ("credentials rotated", ""),
+        ("credential stored", "anthropic"),
+    ]
+    assert VALUE not in told.text
