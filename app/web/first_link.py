@@ -2,8 +2,9 @@
 
 import structlog
 
-from app.db import links, migrate
-from app.db.engine import Database
+from app.db import audit, links, migrate
+from app.db.engine import Connection, Database
+from app.domain.access import BUILT_IN, Entry
 from app.security import tokens
 from app.settings import Settings
 
@@ -19,7 +20,7 @@ def tell_first_link(settings: Settings, database: Database) -> bool:
         return False
     database.read(migrate.check)
     secret = tokens.new()
-    if not database.write(links.make_first, tokens.digest(secret)):
+    if not database.write(_make, tokens.digest(secret)):
         return False
     base = settings.public_url or f"http://127.0.0.1:{settings.port}"
     # Once, where only who runs the platform reads; the database has a hash of it.
@@ -29,3 +30,10 @@ def tell_first_link(settings: Settings, database: Database) -> bool:
         what="Open it within a day: it signs in once. `errand link` makes another.",
     )
     return True
+
+
+def _make(c: Connection, digest: str) -> bool:
+    made = links.make_first(c, digest)
+    if made:
+        audit.add(c, Entry(actor=BUILT_IN, address="this machine", action="link made", object=BUILT_IN))
+    return made

@@ -85,6 +85,8 @@ def test_without_a_sign_in_only_this_machine_is_answered(start_errand: Starter) 
 
     assert httpx.get(f"{url}/api/tasks").status_code == 200
     assert httpx.get(f"{url}/").status_code == 200
+    assert any("There is no sign-in" in line for line in httpx.get(f"{url}/api/status").json()["problems"])
+    assert "There is no sign-in" in httpx.get(f"{url}/settings").text
     assert httpx.post(f"{url}/api/chat", json=chat).status_code == 202
     for headers in ({"Host": "evil.test"}, {"X-Forwarded-For": "10.0.0.1"}):
         assert httpx.get(f"{url}/api/tasks", headers=headers).status_code == 403
