@@ -69,6 +69,10 @@ class Stage:
         """Renew the Lease of one that runs."""
         self._database.write(runs.renew, task.id, task.attempt)
 
+    def cage(self, task: Task, label: str, *, trusted: bool) -> None:
+        """Say how one that runs is kept apart."""
+        self._database.write(runs.note_sandbox, task.id, task.attempt, label=label, trusted=trusted)
+
     def end(self, task: Task) -> None:
         """Let one that runs end well, without telling anybody."""
         self._database.write(runs.finish, task.id, task.attempt, GOOD)

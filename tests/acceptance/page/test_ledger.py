@@ -65,6 +65,7 @@ def test_the_ledger_shows_each_attempt_and_what_was_ignored(visitor: Visitor, st
     assert " to " in str(visitor.see(".attempt-line time").get_attribute("title"))
     ignored = visitor.see(".ignored-line").inner_text()
     assert ignored.startswith("12 duplicate deliveries ignored: already finished, ")
+    visitor.see(".attempt-goes-on p")  # details may be there before the transcript is
     assert visitor.run(_QUIET_ROWS) == [
         "Attempt 1 was interrupted by a shutdown; attempt 2 goes on",
         "Attempt 2 was lost with its worker; attempt 3 goes on",
@@ -115,3 +116,18 @@ def test_a_full_queue_is_said_beside_the_prompt(visitor: Visitor) -> None:
     assert visitor.page.input_value("#prompt") == "Count to 3"
     # The browser's own console line for the 429 is no wrong of the page.
     visitor.wrongs = [wrong for wrong in visitor.wrongs if "429" not in wrong]
+
+
+def test_how_it_is_kept_apart_is_said_with_the_task(visitor: Visitor, stage: Stage) -> None:
+    """The level of its sandbox in words, and that its workspace's own instructions were let in."""
+    task = stage.begin("Go on", [Text(text="Here.")])
+    stage.cage(task, "level-1", trusted=True)
+    visitor.go(f"/tasks/{task.id}")
+
+    pairs = visitor.until(
+        "[...document.querySelectorAll('.details .pair')].map((pair) => pair.innerText.replace(/\\s+/g, ' '))"
+    )
+    stage.end(task)
+
+    assert "Sandbox Level 1, own user" in pairs
+    assert "Workspace Trusted" in pairs

@@ -72,8 +72,10 @@ def test_it_makes_three_directories_that_are_ours_alone(data: Path, agent: Path)
         os.umask(before)
 
     assert dirs.workspace == data / "sessions" / SESSION / "workspace"
-    for path in (dirs.home, dirs.workspace, dirs.tmp, dirs.home.parent, dirs.home.parent.parent):
+    for path in (dirs.home, dirs.workspace, dirs.tmp, dirs.home.parent):
         assert stat.S_IMODE(path.stat().st_mode) == 0o700
+    # Under root, CLIs with a user of their own pass through it to their Session, and see no other's name.
+    assert stat.S_IMODE((data / "sessions").stat().st_mode) == (0o711 if os.geteuid() == 0 else 0o700)
     assert below(dirs.workspace) == below(dirs.tmp) == []
 
 
