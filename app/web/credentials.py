@@ -34,7 +34,7 @@ blueprint = APIBlueprint("credentials", __name__, abp_tags=[Tag(name="credential
 _CHANGE = (403, 404, 413, 415)
 
 
-@blueprint.get("/api/credentials", responses={200: CredentialList, **problems()})
+@blueprint.get("/api/credentials", responses={200: CredentialList, **problems(403)})
 def index() -> Answer:
     """List the credentials, and how many tasks wait for each; never a value."""
     rows, waiting = services().db.read(lambda c: (credentials.all_of(c), credentials.awaited(c)))

@@ -23,6 +23,7 @@ CLOCKS_APART = 0.2
 _OF_OTHERS = re.compile(
     "consumer: Cannot connect to|Couldn't (ack|reject)|Frequent restarts|Error cleaning up after|was sent SIG"
     "|Error on stopping Hub: server:|Connection in use|connection to .* failed"
+    "|Couldn't apply scheduled task"
 )
 
 

@@ -27,6 +27,8 @@ _LOOK = 10.0
 _VIEWERS = 20
 #: Part of the time in which pools, caches and arenas fill up and nothing is judged.
 _WARM_UP = 0.3
+#: Looks at a process below which nothing can be said of it.
+_FEWEST = 10
 _MB = 1024**2
 #: MB in ten minutes.
 _SLOPE = 1.0
@@ -121,6 +123,11 @@ def _flat(samples: list[Sample], seconds: float) -> Iterator[Promise]:
         if sample.at > seconds * _WARM_UP:
             by_process[sample.what].append(sample)
     for what, found in by_process.items():
+        if len(found) < _FEWEST:
+            yield Promise(
+                f"{what} is flat", f"{len(found)} looks", f"{_FEWEST} looks", ["it was not there for long"]
+            )
+            continue
         slope = linear_regression([s.at for s in found], [s.memory for s in found]).slope * 600
         files, threads = (_moved([getattr(s, kind) for s in found]) for kind in ("files", "threads"))
         against = [f"{slope:+.2f} MB in ten minutes"] if slope > _SLOPE else []
