@@ -19,11 +19,26 @@ LONGEST_GONE = 2.0
 LONGEST_AGAIN = 60.0
 #: Seconds between this machine's two clocks as we read them.
 CLOCKS_APART = 0.2
-#: What Celery and gunicorn call an error when their Redis or their process was taken away from them.
-_OF_OTHERS = re.compile(
-    "consumer: Cannot connect to|Couldn't (ack|reject)|Frequent restarts|Error cleaning up after|was sent SIG"
-    "|Error on stopping Hub: server:|Connection in use|connection to .* failed"
-    "|Couldn't apply scheduled task"
+#: Our own events are words joined by underscores; Celery, beat and gunicorn write sentences.
+_OWN_EVENT = re.compile(r"[\w-]+: [a-z0-9_]+( \(.*\))?")
+#: What they raise where their Redis or their process was taken away from them.
+_TAKEN_AWAY = frozenset(
+    {
+        "BusyLoadingError",
+        "ConnectionError",
+        "ConnectionRefusedError",
+        "ConnectionResetError",
+        "BrokenPipeError",
+        "ExecAbortError",
+        "OperationalError",
+        "OutOfMemoryError",
+        "ReadOnlyError",
+        "ResponseError",
+        "RestartFreqExceeded",
+        "SchedulingError",
+        "TimeoutError",
+        "WorkerShutdown",
+    }
 )
 
 
@@ -141,8 +156,16 @@ def _cancels_obeyed(e: Evidence) -> Promise:
     return _counted(f"attempts begun after a cancel was accepted ({accepted} cancels)", against())
 
 
+def _of_others(line: str) -> bool:
+    """Whether it is a sentence of Celery's or gunicorn's about what the faults took away from them."""
+    if _OWN_EVENT.fullmatch(line) or "traceback" in line:
+        return False
+    raised = re.search(r"\(([\w, ]+)\)$", line)
+    return raised is None or {name.removeprefix("from ") for name in raised[1].split(", ")} <= _TAKEN_AWAY
+
+
 def _no_errors(e: Evidence) -> Promise:
-    own = Counter(line for line in e.errors if not _OF_OTHERS.search(line))
+    own = Counter(line for line in e.errors if not _of_others(line))
     return _counted(
         "errors of our own in the logs", (f"{count} x {line}" for line, count in own.most_common())
     )
