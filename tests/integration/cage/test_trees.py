@@ -92,8 +92,12 @@ def test_a_tree_whose_lease_runs_out_stands_still(yard: Yard, level: Level) -> N
     process = held._tree
     assert process is not None
 
-    process.freeze()  # type: ignore[attr-defined]  # a Process, though the keeper needs less of it
-    wait_until(lambda: {state_of(one.pid) for one in tree_of(task.id)} == {"T"})
+    def stands_still() -> bool:
+        # Again each time: a renewal of the Lease thaws what it finds.
+        process.freeze()  # type: ignore[attr-defined]  # a Process, though the keeper needs less of it
+        return {state_of(one.pid) for one in tree_of(task.id)} == {"T"}
+
+    wait_until(stands_still)
     process.thaw()  # type: ignore[attr-defined]
     wait_until(lambda: "T" not in {state_of(one.pid) for one in tree_of(task.id)})
     yard.keeper.interrupt()
