@@ -14,6 +14,14 @@ _OPEN = sa.text("used_at IS NULL AND revoked_at IS NULL")
 
 
 def upgrade() -> None:
+    _users()
+    _logins()
+    _api_tokens()
+    _links()
+    _audit()
+
+
+def _users() -> None:
     op.create_table(
         "users",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -30,6 +38,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("login_key", name=op.f("uq_users_login_key")),
         sa.UniqueConstraint("github_id", name=op.f("uq_users_github_id")),
     )
+
+
+def _logins() -> None:
     op.create_table(
         "logins",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -54,6 +65,9 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_logins_user_id"), "logins", ["user_id"])
     op.create_index(op.f("ix_logins_expires_at"), "logins", ["expires_at"])
+
+
+def _api_tokens() -> None:
     op.create_table(
         "api_tokens",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -73,6 +87,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("secret", name=op.f("uq_api_tokens_secret")),
     )
     op.create_index(op.f("ix_api_tokens_user_id"), "api_tokens", ["user_id"])
+
+
+def _links() -> None:
     op.create_table(
         "links",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -93,6 +110,9 @@ def upgrade() -> None:
     op.create_index(
         "uq_links_open", "links", ["slot"], unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN
     )
+
+
+def _audit() -> None:
     op.create_table(
         "audit",
         sa.Column("id", sa.String(length=36), nullable=False),
