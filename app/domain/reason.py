@@ -42,6 +42,10 @@ class Reason(StrEnum):
     CREDENTIAL_UNREADABLE = "credential_unreadable"
     CREDENTIAL_EXPIRED = "credential_expired"
     CREDENTIAL_REFUSED = "credential_refused"
+    GITHUB_AWAY = "github_away"
+    GITHUB_REFUSED = "github_refused"
+    INVALID_REF = "invalid_ref"
+    CHECKOUT_FAILED = "checkout_failed"
 
 
 #: What a person reads. `{}`-fields are filled by `sentence`; each ends with what to do.
@@ -84,10 +88,14 @@ SENTENCES: dict[Reason, str] = {
     Reason.CREDENTIAL_UNREADABLE: "The credential {detail} cannot be decrypted with this worker's keys. Give ERRAND_FERNET_KEYS the key it was stored under, or store it again.",
     Reason.CREDENTIAL_EXPIRED: "The credential {detail} has expired. Store a new value, then the task goes on.",
     Reason.CREDENTIAL_REFUSED: "The model provider refused the credential {detail}. Replace it, or let it be tried again (errand credentials retry).",
+    Reason.GITHUB_AWAY: "GitHub could not be reached: {detail}. Errand tries again by itself.",
+    Reason.GITHUB_REFUSED: "GitHub does not let us read what the task is about: {detail}. Check what the App may do there, then retry.",
+    Reason.INVALID_REF: "The branch is called {detail}, which is not given to git. Rename it, then ask again.",
+    Reason.CHECKOUT_FAILED: "The repository could not be checked out: {detail}. Mend that, then retry.",
 }
 
 #: Reasons worth another try by ourselves, after a pause.
-TRANSIENT = frozenset({Reason.RATE_LIMITED, Reason.OVERLOADED, Reason.NETWORK})
+TRANSIENT = frozenset({Reason.RATE_LIMITED, Reason.OVERLOADED, Reason.NETWORK, Reason.GITHUB_AWAY})
 
 
 def sentence(reason: Reason, *, cli: str = "the CLI", detail: str = "") -> str:
