@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from app.db import github_rows, webhook_rows  # noqa: F401 - their tables come with them
 from app.db.rows import metadata
 
 connection = context.config.attributes["connection"]

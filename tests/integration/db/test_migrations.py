@@ -5,7 +5,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 
-from app.db import migrate
+from app.db import github_rows, migrate, webhook_rows  # noqa: F401 - their tables come with them
 from app.db.engine import Database
 from app.db.rows import metadata
 from app.errors import SchemaMismatch
