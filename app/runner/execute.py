@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
@@ -22,10 +22,10 @@ from app.domain.sandbox import Level
 from app.domain.task import Task, TaskId, TaskState
 from app.errors import ErrandError, Invalid, LeaseLost, NotFound
 from app.live.publisher import Publisher
-from app.process import Command, LeaseLapsed, Process, installation, new_mark
+from app.process import Command, Completed, LeaseLapsed, Process, installation, new_mark, run
 from app.runner import endings
 from app.runner.adapters import adapter_for
-from app.runner.adapters.base import Run
+from app.runner.adapters.base import Outcome, Run
 from app.runner.cage import Cage, Caged
 from app.runner.clis import Clis, Found
 from app.runner.command import build
@@ -34,9 +34,10 @@ from app.runner.follow import Follower, Limits
 from app.runner.guest import session_group
 from app.runner.held import Held, LeaseKeeper
 from app.runner.keyring import Issue, Keyring
+from app.runner.outside import Assignment, Inside, Source, new_directory, note_beginning, read_beginning
 from app.runner.transcript import Transcript, patiently
 from app.runner.watch import Allowance, Watch
-from app.runner.workspace import SessionDirs, prepare
+from app.runner.workspace import SessionDirs, exchange, prepare
 from app.security.redact import Known
 from app.settings import Settings
 
@@ -79,7 +80,9 @@ class Runner:
         environ: Mapping[str, str],
         keyring: Keyring,
         known: Known,
+        source: Source | None = None,
     ) -> None:
+        self._source = source
         self._settings = settings
         self._db = db
         self._publisher = publisher
@@ -169,28 +172,31 @@ class Runner:
             agent = agent.model_copy(update={"trust_workspace": False})
         caged = self._caged(agent, found, task, held)
         transcript.append([_TRUSTED] if agent.trust_workspace else [])
-        dirs = prepare(
-            self._settings.data_dir,
-            task.session_id,
-            self._settings.agents_dir / agent.name,
-            owner=caged.owner,
-            group=session_group(task.session_id) if caged.level is Level.USER else None,
-        )
-        run = Run(
+        try:
+            dirs, assignment = self._prepared(task, agent, caged)
+        except ErrandError as error:
+            if error.code != Reason.GITHUB_AWAY:
+                raise
+            return _away(error)
+        inside = self._inside(task, dirs, caged)
+        asked = Run(
             agent=agent,
-            message=task.message,
+            message=assignment.message if assignment else task.message,
             session_id=task.session_id,
             new_session_id=str(uuid.uuid4()),
             cli_session_id=claim.cli_session_id,
             previous_cost_usd=claim.cli_cost_usd,
         )
         command = self._commands(found.program, dirs, caged, issue)
-        ran = self._once(run, command, transcript, held, task)
+        ran = self._once(asked, command, transcript, held, task)
         if ran.cut is None and (ran.outcome.resume_failed or ran.outcome.session_in_use):
             transcript.append([Notice(code="resume_failed", text=_RESUME_FAILED)])
             anew = str(uuid.uuid4())
-            fresh = replace(run, new_session_id=anew, cli_session_id=None, previous_cost_usd=Decimal(0))
+            fresh = replace(asked, new_session_id=anew, cli_session_id=None, previous_cost_usd=Decimal(0))
             ran = self._once(fresh, command, transcript, held, task)
+        if assignment is not None and ran.cut is None and ran.outcome.state == "succeeded":
+            work = assignment
+            patiently(held, lambda: work.take(inside))
         held_by = patiently(held, lambda: self._keyring.judge(issue, ran, task))
         return replace(ran, held_by=held_by)
 
@@ -213,6 +219,49 @@ class Runner:
         shown = patiently(held, lambda: self._db.write(note))
         self._publisher.publish_task(shown)
         return caged
+
+    def _prepared(self, task: Task, agent: Agent, caged: Caged) -> tuple[SessionDirs, Assignment | None]:
+        """Make the Session's directories, with what the Task brings along in its workspace."""
+        data_dir = self._settings.data_dir
+        session = data_dir / "sessions" / task.session_id
+        begun = read_beginning(session, task) if self._source else None
+        assignment = self._source(task, begun) if self._source else None
+        if assignment is not None and begun is None:
+            with new_directory(data_dir) as fresh:
+                assignment.furnish(fresh / "workspace")
+                exchange(data_dir, task.session_id, fresh / "workspace")
+        dirs = prepare(
+            data_dir,
+            task.session_id,
+            self._settings.agents_dir / agent.name,
+            owner=caged.owner,
+            group=session_group(task.session_id) if caged.level is Level.USER else None,
+        )
+        if assignment is not None and begun is None:
+            assignment.check_out(self._inside(task, dirs, caged))
+            note_beginning(session, task, assignment.beginning)
+        return dirs, assignment
+
+    def _inside(self, task: Task, dirs: SessionDirs, caged: Caged) -> Inside:
+        """Return what runs a short command where the CLI runs."""
+
+        def inside(
+            argv: Sequence[str], *, env: Mapping[str, str], timeout: float, max_bytes: int
+        ) -> Completed:
+            homely = {**env, "HOME": str(dirs.home), "TMPDIR": str(dirs.tmp)}
+            bare = Command(tuple(argv), dirs.workspace, homely)
+            command = self._cage.wrap(bare, dirs, caged.level, session_id=task.session_id)
+            return run(
+                command.argv,
+                timeout=timeout,
+                env=command.env,
+                cwd=command.cwd,
+                max_bytes=max_bytes,
+                mark=new_mark(installation(self._settings.data_dir), task.id, task.attempt),
+                wrapped=command.wrapped,
+            )
+
+        return inside
 
     def _commands(
         self, program: Path, dirs: SessionDirs, caged: Caged, issue: Issue
@@ -273,6 +322,14 @@ class Runner:
             output=self._settings.output_limit,
             events=self._settings.event_limit,
         )
+
+
+def _away(error: ErrandError) -> Ran:
+    """Return a run that did not begin because GitHub is away: worth another try."""
+    detail = getattr(error, "detail", error.message)
+    return Ran(
+        Outcome(state="failed", reason=Reason.GITHUB_AWAY, detail=detail, retry_after=error.retry_after)
+    )
 
 
 def _started(command: Command, mark: str, held: Held) -> Process:

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from app.clock import utcnow
-from app.db import audit, logins, retention
+from app.db import audit, callbacks, deliveries, logins, retention, webhooks
 from app.db.engine import Database
 from app.errors import ErrandError
 from app.runner.workspace import remove
@@ -49,8 +49,11 @@ def _while_more(step: Callable[[], bool]) -> None:
 
 
 def purge_traces(db: Database) -> None:
-    """Forget what serves nobody after a while: Idempotency-Keys, and Machines that are gone."""
-    db.write(retention.delete_traces, utcnow() - TRACES_KEPT)
+    """Forget what serves nobody after a while: Idempotency-Keys, gone Machines, deliveries of webhooks."""
+    now = utcnow()
+    db.write(retention.delete_traces, now - TRACES_KEPT)
+    _while_more(partial(db.write, webhooks.delete_old_deliveries, now - webhooks.KEPT))
+    _while_more(partial(db.write, callbacks.delete_old, now - webhooks.KEPT))
 
 
 def purge_access(db: Database, *, audit_days: int) -> None:
@@ -59,6 +62,13 @@ def purge_access(db: Database, *, audit_days: int) -> None:
     db.write(logins.delete_old, now)
     if audit_days:
         _while_more(partial(db.write, audit.delete_old, now - timedelta(days=audit_days)))
+
+
+def purge_deliveries(db: Database, *, days: int) -> None:
+    """Delete webhooks' deliveries of before; 0 days: none."""
+    if days:
+        before = utcnow() - timedelta(days=days)
+        _while_more(lambda: db.write(deliveries.delete_old, before))
 
 
 def remove_strays(db: Database, data_dir: Path, *, before: datetime) -> int:

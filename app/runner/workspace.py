@@ -25,6 +25,9 @@ from app.runner.ownership import give, own
 #: All else goes. A settings.json, hooks, commands or agents left there by one run would steer the next.
 KEPT = frozenset({"projects", "todos", "tasks", "plans", "file-history", ".credentials.json"})
 
+#: Where in its home an agent finds the workspace of the Task before.
+PREVIOUS = "previous-workspace"
+
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -67,6 +70,21 @@ def prepare(
         _describe(session, owner, root / "home")
         _admit(session, group)
     return SessionDirs(*(root / name for name in ("home", "workspace", "tmp", "etc")))
+
+
+def exchange(data_dir: Path, session_id: str, fresh: Path) -> None:
+    """Make the directory `fresh` the Session's workspace; the one that was moves to PREVIOUS in its home.
+
+    So what a Task did not commit is there for the next one, whose own files begin anew. Nobody is in there.
+    """
+    root = data_dir / "sessions" / _checked(session_id)
+    with _told(root), _session(data_dir, session_id) as session:
+        with _opened(_entered(session, "home")) as home:
+            _erase(home, PREVIOUS)
+            if _kind(session, "workspace") == stat.S_IFDIR:
+                os.rename("workspace", PREVIOUS, src_dir_fd=session, dst_dir_fd=home)
+        _erase(session, "workspace")
+        os.rename(fresh, "workspace", dst_dir_fd=session)
 
 
 def remove(data_dir: Path, session_id: str) -> None:

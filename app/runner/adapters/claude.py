@@ -41,8 +41,14 @@ class ClaudeAdapter:
         return [*argv, "--session-id", run.new_session_id]
 
     def env(self, run: Run) -> Mapping[str, str]:  # noqa: ARG002 - the same for every run
-        """Return what keeps the CLI to its task: few retries of its own, no updates, no telemetry."""
+        """Return what keeps the CLI to its task: few retries of its own, no updates, no telemetry.
+
+        And what lets it keep its plan as one list, which the page and GitHub show: of its own accord the
+        newer models get no such tool when headless (tried with 2.1.330).
+        """
         return {
+            "CLAUDE_CODE_ENABLE_TASKS": "0",
+            "CLAUDE_CODE_ENABLE_TODO_TOOLS": "1",
             "CLAUDE_CODE_MAX_RETRIES": "2",
             "DISABLE_AUTOUPDATER": "1",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",

@@ -16,6 +16,7 @@ import pytest
 from app.domain.agent import Agent
 from app.domain.event import Event, Notice, Raw, Stderr, Text, ToolCall, ToolResult
 from app.domain.reason import TRANSIENT, Reason
+from app.github.plan import Step, StepState, plan_of
 from app.process import Process, new_mark
 from app.process import run as run_short
 from app.runner.adapters import Outcome, Run, adapter_for
@@ -151,6 +152,18 @@ def test_a_chat_with_a_tool_call(claude_bench: Bench) -> None:
     assert [(event.ok, event.text) for event in ended.shown(ToolResult)] == [(True, "from-the-tool")]
     assert ended.shown(Raw) == ended.shown(Stderr) == []
     assert (claude_bench.workspace / "made").read_text() == "from-the-tool\n"
+
+
+def test_it_keeps_its_plan_as_one_list(claude_bench: Bench) -> None:
+    """Which the page and the comment on GitHub show; its own default has no such tool."""
+    step = {"content": "Mend the wall", "activeForm": "Mending the wall", "status": "in_progress"}
+    claude_bench.api.script([tool("TodoWrite", todos=[step]), answer("It is planned.")])
+
+    ended = claude_bench.run("Plan, please.")
+
+    (call,) = ended.shown(ToolCall)
+    assert plan_of([call.model_dump()]) == (Step(text="Mend the wall", state=StepState.IN_PROGRESS),)
+    assert [result.ok for result in ended.shown(ToolResult)] == [True]
 
 
 def test_a_follow_up_resumes_and_counts_its_own_cost(claude_bench: Bench) -> None:

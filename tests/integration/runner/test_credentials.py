@@ -36,6 +36,10 @@ class Bell:
     def __init__(self) -> None:
         self.rung: list[TaskId] = []
 
+    def deliver(self, delivery_id: str) -> bool:  # noqa: ARG002 - a Bell's own
+        """No Delivery comes here."""
+        return False
+
     def ring(self, task_id: TaskId, *, countdown: float | None = None) -> bool:  # noqa: ARG002 - the protocol's
         """Remember it."""
         self.rung.append(task_id)

@@ -58,6 +58,8 @@ def test_a_cli_gets_only_what_is_on_the_list() -> None:
         **THEIRS,
         "LANG": "C.UTF-8",
         "USER": "errand",
+        "CLAUDE_CODE_ENABLE_TASKS": "0",
+        "CLAUDE_CODE_ENABLE_TODO_TOOLS": "1",
         "CLAUDE_CODE_MAX_RETRIES": "2",
         "DISABLE_AUTOUPDATER": "1",
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
