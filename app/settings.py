@@ -99,6 +99,39 @@ class Settings(BaseSettings):
     #: Where GitHub's API and its pages are; an Enterprise server has its own.
     github_api_url: str = Field("https://api.github.com", validation_alias="GITHUB_API_URL")
     github_server_url: str = Field("https://github.com", validation_alias="GITHUB_SERVER_URL")
+    #: What GitHub signs with; two with a comma between while one takes the other's place.
+    github_webhook_secret: SecretStr | None = Field(None, validation_alias="GITHUB_WEBHOOK_SECRET")
+    #: As whom Errand speaks to GitHub: as an App, or with one token.
+    github_token: SecretStr | None = Field(None, validation_alias="GITHUB_TOKEN")
+    github_app_id: str | None = Field(None, validation_alias="GITHUB_APP_ID")
+    github_app_private_key: SecretStr | None = Field(None, validation_alias="GITHUB_APP_PRIVATE_KEY")
+    #: The word that addresses Errand on GitHub, and which agent does what names none.
+    trigger: str = Field("@agent", pattern=r"^@[A-Za-z0-9][A-Za-z0-9-]*$", validation_alias="ERRAND_TRIGGER")
+    github_agent: str = Field("brain", validation_alias="ERRAND_GITHUB_AGENT")
+    #: Who may ask there: in which repositories (owner/name and owner/*; empty: all), with what permission,
+    #: which bots (exact logins), and whether on pull requests of forks.
+    github_repositories: str = Field("", validation_alias="ERRAND_GITHUB_REPOSITORIES")
+    github_permission: Literal["read", "triage", "write", "maintain", "admin"] = Field(
+        "write", validation_alias="ERRAND_GITHUB_PERMISSION"
+    )
+    github_bots: str = Field("", validation_alias="ERRAND_GITHUB_BOTS")
+    github_forks: bool = Field(False, validation_alias="ERRAND_GITHUB_FORKS")
+    #: What asks besides a mention.
+    github_labels: bool = Field(True, validation_alias="ERRAND_GITHUB_LABELS")
+    github_assignment: bool = Field(False, validation_alias="ERRAND_GITHUB_ASSIGNMENT")
+    github_failed_checks: bool = Field(False, validation_alias="ERRAND_GITHUB_FAILED_CHECKS")
+    #: Whether agents may change .github/workflows, which run with rights of their own.
+    github_workflows: bool = Field(False, validation_alias="ERRAND_GITHUB_WORKFLOWS")
+    #: Tasks at most: of a thread, of bots in a row in one, of a repository, of a user.
+    github_thread_hour: PositiveInt = Field(5, validation_alias="ERRAND_GITHUB_THREAD_HOUR")
+    github_thread_day: PositiveInt = Field(20, validation_alias="ERRAND_GITHUB_THREAD_DAY")
+    github_thread_bots: PositiveInt = Field(3, validation_alias="ERRAND_GITHUB_THREAD_BOTS")
+    github_repository_hour: PositiveInt = Field(30, validation_alias="ERRAND_GITHUB_REPOSITORY_HOUR")
+    github_user_hour: PositiveInt = Field(15, validation_alias="ERRAND_GITHUB_USER_HOUR")
+    #: Days a webhook's delivery is kept, by which a repeated one is known. 0: for ever.
+    delivery_days: NonNegativeInt = Field(30, validation_alias="ERRAND_DELIVERY_DAYS")
+    #: Hosts, or host:port, that callbacks of webhooks may reach although private, and without TLS; by commas.
+    callback_hosts_given: str = Field("", validation_alias="ERRAND_CALLBACK_HOSTS")
     #: CLIs at once per worker.
     concurrency: PositiveInt = Field(4, validation_alias="ERRAND_CONCURRENCY")
     #: Seconds one Attempt may take, and may stay silent: more than the ten minutes a CLI gives one command.
@@ -187,8 +220,19 @@ class Settings(BaseSettings):
         found = [*(url for url, password in zip(urls, passwords, strict=True) if password), *passwords]
         if self.github_oauth_client_secret is not None:
             found.append(self.github_oauth_client_secret.get_secret_value())
-        own = (self.admin_token(), self.secret_key(), *self.fernet_keys())
+        found += [one.get_secret_value() for one in (self.github_token, self.github_app_private_key) if one]
+        own = (self.admin_token(), self.secret_key(), *self.fernet_keys(), *self.webhook_secrets())
         return [secret for secret in (*found, *own) if secret]
+
+    def webhook_secrets(self) -> list[str]:
+        """What GitHub may sign with; none: no webhook is taken."""
+        return _listed(self.github_webhook_secret)
+
+    @property
+    def callback_hosts(self) -> frozenset[str]:
+        """What ERRAND_CALLBACK_HOSTS names, in lower case."""
+        named = (host.strip().lower() for host in self.callback_hosts_given.split(","))
+        return frozenset(host for host in named if host)
 
     def fernet_keys(self) -> list[str]:
         """What encrypts credentials, newest first; one is made and kept in the data dir if none is given."""

@@ -1,0 +1,1 @@
+"""GitHub: what a Delivery asks for, whether it may, what the agent is told, and what is answered."""

@@ -1,0 +1,103 @@
+"""What stop, retry, status and help do: rows only, in the transaction of their Delivery's verdict."""
+
+import uuid
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from app.clock import utcnow
+from app.db import replies, tasks
+from app.domain.reply import KeptReply, ReplyKind
+from app.domain.task import Task, TaskId
+from app.domain.trigger import Command, Trigger
+from app.errors import Conflict
+from app.github.notices import help_text, nothing_text, status_text
+
+
+class Done(NamedTuple):
+    """What a command led to, in words; and the Tasks it changed, for those who have to be told."""
+
+    reason: str
+    changed: tuple[Task, ...] = ()
+
+
+def carry_out(c: Connection, trigger: Trigger, *, delivery_id: str, agents: Mapping[str, str]) -> Done:
+    """Do what `trigger` commands; whatever there is to say becomes a notice."""
+    match trigger.command:
+        case Command.STOP:
+            done = _stop(c, trigger)
+        case Command.RETRY:
+            done = _retry(c, trigger)
+        case Command.STATUS:
+            done = _status(c, trigger, delivery_id)
+        case _:
+            notice_id = str(uuid.uuid4())
+            text = help_text(notice_id, agents)
+            add_notice(c, trigger, notice_id, kind=ReplyKind.HELP, text=text, delivery_id=delivery_id)
+            return Done("What can be asked was said.")
+    if done is None:
+        notice_id = str(uuid.uuid4())
+        text = nothing_text(notice_id, str(trigger.command))
+        add_notice(c, trigger, notice_id, kind=ReplyKind.NOTHING, text=text, delivery_id=delivery_id)
+        return Done(f"`{trigger.command}`: there was nothing to do in this thread.")
+    return done
+
+
+def add_notice(
+    c: Connection, trigger: Trigger, notice_id: str, *, kind: ReplyKind, text: str, delivery_id: str
+) -> None:
+    """Keep a short comment that is to be posted, once, under its mark."""
+    kept = KeptReply(
+        id=notice_id,
+        kind=kind,
+        text=text,
+        delivery_id=delivery_id,
+        trigger=trigger,
+        requester_id=trigger.author.id if trigger.author else None,
+        requester=trigger.author.login if trigger.author else None,
+        reply_to=trigger.reply_to,
+        created_at=utcnow(),
+    )
+    replies.add(c, kept)
+
+
+def _stop(c: Connection, trigger: Trigger) -> Done | None:
+    # The last first: none that waits may begin because the one before it ended.
+    stopped = [_cancelled(c, task_id) for task_id in reversed(replies.unfinished_tasks(c, trigger.thread))]
+    changed = tuple(task for task in stopped if task is not None)
+    return Done(f"Stopped: {_tasks(len(changed))}.", changed) if changed else None
+
+
+def _cancelled(c: Connection, task_id: TaskId) -> Task | None:
+    try:
+        return tasks.cancel(c, task_id)
+    except Conflict:  # it ended by itself in the meantime
+        return None
+
+
+def _retry(c: Connection, trigger: Trigger) -> Done | None:
+    last = replies.last_task(c, trigger.thread)
+    if last is None:
+        return None
+    try:
+        task = tasks.retry(c, last)
+    except Conflict:  # it waits or runs
+        return None
+    replies.reopen(c, last)
+    return Done("The last task of this thread runs again.", (task,))
+
+
+def _status(c: Connection, trigger: Trigger, delivery_id: str) -> Done | None:
+    going = [tasks.get(c, task_id) for task_id in replies.unfinished_tasks(c, trigger.thread)]
+    last = replies.last_task(c, trigger.thread)
+    if last is None:
+        return None
+    notice_id = str(uuid.uuid4())
+    text = status_text(notice_id, going, tasks.get(c, last))
+    add_notice(c, trigger, notice_id, kind=ReplyKind.STATUS, text=text, delivery_id=delivery_id)
+    return Done("What is running was said.")
+
+
+def _tasks(count: int) -> str:
+    return "one task" if count == 1 else f"{count} tasks"

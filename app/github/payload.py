@@ -1,0 +1,208 @@
+"""GitHub's payloads as far as Errand reads them: what is not listed here may change as it likes."""
+
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+#: Goes into addresses of the API and of clones, so nothing else is let in.
+FullName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]{0,99}/[A-Za-z0-9_.-]{1,100}$")
+]
+Login = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Sha = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
+RefName = Annotated[str, StringConstraints(min_length=1, max_length=400)]
+Id = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class Lenient(BaseModel):
+    """Fields that Errand does not know are GitHub's to add."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class User(Lenient):
+    """An account: a person, a bot, an organization."""
+
+    id: Id
+    login: Login
+    type: str = "User"
+
+
+class Repository(Lenient):
+    """A repository."""
+
+    id: Id
+    full_name: FullName
+    private: bool = False
+    archived: bool = False
+    default_branch: str | None = None
+
+
+class RepositoryName(Lenient):
+    """A repository where GitHub says no more of it."""
+
+    id: Id
+    full_name: FullName
+
+
+class Numbered(Lenient):
+    """Something that is known by its id: an installation, an app."""
+
+    id: Id
+
+
+class App(Numbered):
+    """The GitHub App that made a check."""
+
+    slug: str | None = None
+
+
+class Label(Lenient):
+    """A label."""
+
+    name: str
+
+
+class Ref(Lenient):
+    """One side of a pull request; `repo` is null once a fork has been deleted."""
+
+    ref: RefName
+    sha: Sha
+    repo: RepositoryName | None = None
+
+
+class Issue(Lenient):
+    """An issue, or a pull request as issues see it."""
+
+    id: Id
+    number: Id
+    title: str
+    body: str | None = None
+    user: User | None = None
+    state: str = "open"
+    locked: bool = False
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    pull_request: dict[str, Any] | None = None
+
+
+class PullRequest(Lenient):
+    """A pull request."""
+
+    id: Id
+    number: Id
+    title: str
+    body: str | None = None
+    user: User | None = None
+    state: str = "open"
+    locked: bool = False
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    head: Ref
+    base: Ref
+
+
+class Comment(Lenient):
+    """A comment on an issue or a pull request."""
+
+    id: Id
+    body: str | None = None
+    user: User | None = None
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+
+
+class ReviewComment(Comment):
+    """A comment on lines of a pull request."""
+
+    path: str
+    line: int | None = None
+    original_line: int | None = None
+    start_line: int | None = None
+    side: str | None = None
+    diff_hunk: str = ""
+    in_reply_to_id: Id | None = None
+    pull_request_review_id: Id | None = None
+
+
+class Review(Lenient):
+    """A review as submitted."""
+
+    id: Id
+    body: str | None = None
+    user: User | None = None
+    state: str = ""
+    submitted_at: AwareDatetime | None = None
+    commit_id: Sha | None = None
+
+
+class CheckedRef(Lenient):
+    """The head of a pull request as checks name it."""
+
+    ref: RefName
+    sha: Sha
+
+
+class CheckedPullRequest(Lenient):
+    """A pull request as checks name it."""
+
+    id: Id
+    number: Id
+    head: CheckedRef
+
+
+class Check(Lenient):
+    """A check run, a check suite or a workflow run."""
+
+    id: Id
+    name: str | None = None
+    conclusion: str | None = None
+    head_sha: Sha
+    head_branch: str | None = None
+    head_repository: RepositoryName | None = None
+    html_url: str | None = None
+    pull_requests: list[CheckedPullRequest] = []
+    app: App | None = None
+    check_suite: "Suite | None" = None
+    completed_at: AwareDatetime | None = None
+    updated_at: AwareDatetime | None = None
+
+
+class Suite(Lenient):
+    """The suite a check run belongs to."""
+
+    head_branch: str | None = None
+
+
+class Before(Lenient):
+    """What a text was before an edit."""
+
+    before: str | None = Field(None, alias="from")
+
+
+class Changes(Lenient):
+    """What an edit changed."""
+
+    title: Before | None = None
+    body: Before | None = None
+
+
+class Payload(Lenient):
+    """The fields of all events together; which of them an event has to have is in app.github.delivery."""
+
+    action: str | None = None
+    sender: User | None = None
+    repository: Repository | None = None
+    installation: Numbered | None = None
+    issue: Issue | None = None
+    comment: Comment | None = None
+    pull_request: PullRequest | None = None
+    review: Review | None = None
+    label: Label | None = None
+    assignee: User | None = None
+    changes: Changes = Changes()
+    check_run: Check | None = None
+    check_suite: Check | None = None
+    workflow_run: Check | None = None
+    #: The comment of `pull_request_review_comment`, which knows its lines; there it is not in `comment`.
+    review_comment: ReviewComment | None = None

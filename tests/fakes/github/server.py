@@ -1,0 +1,395 @@
+"""A local stand-in for GitHub: its REST API, stateful and checked against its own description, and real git.
+
+with FakeGitHub(tmp_path) as github:
+hello = github.add_repository("octo/hello", {"README.md": "Hello"}, roles={"mona": "write"})
+...                                  # GITHUB_API_URL is github.api_url, clones come from github.git_url
+github.fail("POST", "/issues/.*/comments", status=502)
+assert github.problems == []             # nothing was asked or answered that GitHub would not
+"""
+
+import itertools
+import json
+import re
+import secrets
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar, Self
+from urllib.parse import parse_qsl, urlsplit
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from tests.fakes.github import git_http
+from tests.fakes.github.openapi import Described, describe, merged, named
+from tests.fakes.github.routes import ROUTES, Call, Refusal
+from tests.fakes.github.state import Json, Repository, account
+
+_PREFIX = "/api/v3"
+_Answer = tuple[int, Any]
+#: Any one of which a call takes.
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "/check-runs": ("checks",),
+    "/branches": ("contents",),
+    "/issues": ("issues", "pull_requests"),
+    "/pulls": ("pull_requests",),
+}
+
+
+@dataclass
+class Fault:
+    """What goes wrong with calls that fit; `after`: only once it has been done."""
+
+    verb: str
+    path: str
+    status: int | None = None
+    message: str = "Planted"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    #: Seconds before the answer; and whether the connection is closed instead of one.
+    delay: float = 0.0
+    drops: bool = False
+    after: bool = False
+    times: int = 1
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A call as it came, and the status it got."""
+
+    verb: str
+    path: str
+    body: Any
+    status: int
+    #: The login that made it.
+    by: str
+
+
+@dataclass(frozen=True)
+class _Who:
+    account: Json
+    #: None: whatever it likes.
+    permissions: Mapping[str, str] | None = None
+    repositories: frozenset[str] | None = None
+    is_app: bool = False
+
+
+@cache
+def _app_key() -> rsa.RSAPrivateKey:
+    """Make one key for all tests: it takes longer than most of them."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+class FakeGitHub:
+    """The whole of it; for `with`. Use `lock` where a test reads what a thread may be changing."""
+
+    app_id, slug, installation_id = "4242", "errand-test", 99
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ids = itertools.count(1000)
+        self.repositories: dict[str, Repository] = {}
+        self.tokens: dict[str, _Who] = {}
+        self.permissions: dict[str, str] = dict.fromkeys(
+            ("checks", "contents", "issues", "metadata", "pull_requests"), "write"
+        )
+        self.events = ["issue_comment", "issues", "pull_request"]
+        self.deliveries: list[Json] = []
+        self.faults: list[Fault] = []
+        self.calls: list[Recorded] = []
+        self.problems: list[str] = []
+        #: Seconds that the next installation tokens are good for.
+        self.token_seconds = 3600
+        self.lock = threading.RLock()
+        self._key = _app_key()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"github": self}))
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def git_url(self) -> str:
+        """Where owner/name.git is cloned from."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def api_url(self) -> str:
+        """What GITHUB_API_URL is set to."""
+        return f"{self.git_url}{_PREFIX}"
+
+    @property
+    def app_key(self) -> str:
+        """The App's private key."""
+        form = (Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+        return self._key.private_bytes(*form).decode()
+
+    @property
+    def app_login(self) -> str:
+        """The account of the App."""
+        return f"{self.slug}[bot]"
+
+    def add_repository(
+        self, full_name: str, files: Mapping[str, str], *, roles: Mapping[str, str] | None = None
+    ) -> Repository:
+        """Make a repository with a commit on main, in which the App is installed."""
+        path = self.folder / f"{full_name}.git"
+        git_http.create(path, files)
+        made = Repository(next(self.ids), full_name, path, self.ids, dict(roles or {}))
+        self.repositories[full_name] = made
+        return made
+
+    def add_token(self, login: str) -> str:
+        """Make a personal access token."""
+        token = f"ghp_{secrets.token_hex(18)}"
+        self.tokens[token] = _Who(account(login, 77))
+        return token
+
+    def fail(self, verb: str, path: str, **what: Any) -> None:
+        """Plant a fault; `path` is an expression, searched for."""
+        self.faults.append(Fault(verb, path, **what))
+
+    def asked(self, verb: str, path: str) -> list[Recorded]:
+        """Return the calls that fit."""
+        with self.lock:
+            return [one for one in self.calls if one.verb == verb and re.search(path, one.path)]
+
+    def take_fault(self, verb: str, path: str, *, after: bool) -> Fault | None:
+        """Return the fault that is planted for this call, once less."""
+        with self.lock:
+            for fault in self.faults:
+                fits = fault.verb == verb and re.search(fault.path, path) and fault.after == after
+                if fits and fault.times > 0:
+                    fault.times -= 1
+                    return fault
+        return None
+
+    def answer(
+        self, verb: str, path: str, query: str, body: Any, headers: Mapping[str, str]
+    ) -> tuple[int, Any]:
+        """Return what GitHub would answer, having checked both sides against its description."""
+        described = describe(verb, path)
+        if described is None:
+            self.problems.append(f"{verb} {path} is no call that openapi.json has")
+            return 404, {"message": "Not Found"}
+        with self.lock:
+            problems = described.request_problems(query, body)
+            self.problems += [f"{verb} {path}: asked {problem}" for problem in problems]
+            try:
+                status, answer = self._answer(verb, described, query, body, headers)
+            except Refusal as refusal:
+                status, answer = refusal.status, refusal.answer
+        problems = [] if isinstance(answer, str) else described.answer_problems(status, answer)
+        self.problems += [f"{verb} {path}: answered {problem}" for problem in problems]
+        return status, answer
+
+    def _answer(
+        self, verb: str, described: Described, query: str, body: Any, headers: Mapping[str, str]
+    ) -> _Answer:
+        who = self.who(headers.get("Authorization"))
+        if who.is_app or described.path == "/user":
+            return self._of_app(described, body, who)
+        repository = self._repository(described.values, who)
+        self._permit(verb, described.path, who)
+        asked = dict(parse_qsl(query))
+        call = Call(described, repository, body, asked, headers.get("Accept", ""), who.account)
+        return ROUTES[verb, described.path](call)
+
+    def who(self, authorization: str | None) -> _Who:
+        """Return who asks, by token or by the App's signature."""
+        given = (authorization or "").partition(" ")[2]
+        if given in self.tokens:
+            return self.tokens[given]
+        try:
+            claims = jwt.decode(given, self._key.public_key(), algorithms=["RS256"], issuer=self.app_id)
+        except jwt.PyJWTError:
+            raise Refusal(401, "Bad credentials") from None
+        if claims["exp"] - claims["iat"] > 660:
+            raise Refusal(401, "'Expiration time' claim ('exp') is too far in the future")
+        return _Who(account(self.app_login, 42), is_app=True)
+
+    def may(self, token: str | None, full_name: str, permission: str, level: str) -> bool:
+        """Tell whether git may come in with `token`."""
+        who = self.tokens.get(token or "")
+        if who is None or (who.repositories is not None and full_name not in who.repositories):
+            return False
+        held = None if who.permissions is None else who.permissions.get(permission)
+        return who.permissions is None or held == "write" or (held == "read" and level == "read")
+
+    def _repository(self, values: Mapping[str, str], who: _Who) -> Repository:
+        full_name = f"{values['owner']}/{values['repo']}"
+        seen = who.repositories is None or full_name in who.repositories
+        if full_name not in self.repositories or not seen:
+            raise Refusal(404, "Not Found")
+        return self.repositories[full_name]
+
+    def _permit(self, verb: str, path: str, who: _Who) -> None:
+        if who.permissions is None:
+            return
+        level = "read" if verb == "GET" else "write"
+        names = next((names for part, names in _NEEDED.items() if part in path), ("metadata",))
+        if not any(who.permissions.get(name) in {level, "write"} for name in names):
+            raise Refusal(403, "Resource not accessible by integration")
+
+    def _of_app(self, described: Described, body: Any, who: _Who) -> tuple[int, Any]:
+        match described.path:
+            case "/user":
+                return 200, merged(named("public-user"), who.account)
+            case "/app":
+                known = {"id": int(self.app_id), "slug": self.slug, "name": "Errand", "events": self.events}
+                return 200, named("integration", **known, permissions=self.permissions)
+            case "/app/hook/deliveries":
+                return 200, [named("hook-delivery-item", **one) for one in self.deliveries]
+            case "/repos/{owner}/{repo}/installation":
+                self._repository(described.values, who)
+                return 200, named("installation", id=self.installation_id, app_id=int(self.app_id))
+            case "/app/installations/{installation_id}/access_tokens":
+                return 201, self._issue(body)
+        raise Refusal(403, "Resource not accessible by integration")
+
+    def _issue(self, body: Json) -> Json:
+        owner = next(iter(self.repositories)).partition("/")[0]
+        names = frozenset(f"{owner}/{name}" for name in body.get("repositories", []))
+        if not names <= self.repositories.keys():
+            raise Refusal(422, "There is at least one repository that does not exist or is not accessible")
+        levels = {"read": 1, "write": 2}
+        if any(
+            levels[what] > levels.get(self.permissions.get(name, ""), 0)
+            for name, what in body["permissions"].items()
+        ):
+            raise Refusal(422, "The permissions requested are not granted to this installation.")
+        token = f"ghs_{secrets.token_hex(18)}"
+        self.tokens[token] = _Who(account(self.app_login, 42), body["permissions"], names)
+        ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + self.token_seconds))
+        return {"token": token, "expires_at": ends, "permissions": body["permissions"]}
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Reads a request, lets it fail where that is planted, and writes the answer."""
+
+    github: ClassVar[FakeGitHub]
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def handle_any(self) -> None:
+        """Answer every verb."""
+        parts = urlsplit(self.path)
+        body = self._body()
+        if parts.path.startswith(_PREFIX):
+            self._api(parts.path.removeprefix(_PREFIX), parts.query, body)
+        else:
+            self._git(parts.path, parts.query, body)
+
+    do_GET = do_POST = do_PATCH = do_DELETE = handle_any  # noqa: N815 - the names that http.server calls
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        pieces = []
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            pieces.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(pieces)
+
+    def _api(self, path: str, query: str, body: bytes) -> None:
+        asked = json.loads(body) if body else None
+        fault = self.github.take_fault(self.command, path, after=False)
+        if fault is None:
+            status, answer = self.github.answer(self.command, path, query, asked, dict(self.headers))
+            fault = self.github.take_fault(self.command, path, after=True)
+        else:
+            status, answer = 0, None
+        with self.github.lock:
+            got = (fault.status or 0) if fault else status
+            self.github.calls.append(Recorded(self.command, path, asked, got, self._by()))
+        if fault is not None and self._planted(fault):
+            return
+        page, links = _page(answer, query, f"{self.github.api_url}{path}")
+        content = (
+            page.encode() if isinstance(page, str) else b"" if page is None else json.dumps(page).encode()
+        )
+        self._send(status, content, [("Content-Type", "application/json"), *links])
+
+    def _by(self) -> str:
+        try:
+            return str(self.github.who(self.headers.get("Authorization")).account["login"])
+        except Refusal:
+            return ""
+
+    def _planted(self, fault: Fault) -> bool:
+        time.sleep(fault.delay)
+        if fault.drops:
+            self.close_connection = True
+        elif fault.status is not None:
+            content = json.dumps({"message": fault.message}).encode()
+            self._send(fault.status, content, list(fault.headers.items()))
+        return fault.drops or fault.status is not None
+
+    def _git(self, path: str, query: str, body: bytes) -> None:
+        fault = self.github.take_fault(self.command, path, after=False)
+        if fault is not None and self._planted(fault):
+            return
+        full_name = path.removeprefix("/").partition(".git/")[0]
+        level = "write" if "git-receive-pack" in f"{path}?{query}" else "read"
+        token = git_http.password(self.headers.get("Authorization"))
+        if not self.github.may(token, full_name, "contents", level):
+            self._send(401, b"", [("WWW-Authenticate", 'Basic realm="GitHub"')])
+            return
+        found = git_http.serve(
+            self.github.folder,
+            verb=self.command,
+            path=path,
+            query=query,
+            headers=dict(self.headers),
+            body=body,
+        )
+        fault = self.github.take_fault(self.command, path, after=True)
+        if fault is None or not self._planted(fault):
+            self._send(found.status, found.body, found.headers)
+
+    def _send(self, status: int, content: bytes, headers: list[tuple[str, str]]) -> None:
+        try:
+            self.send_response_only(status)
+            if all(name != "Date" for name, _ in headers):
+                self.send_header("Date", self.date_time_string())
+            for name, value in headers:
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True  # who asked did not wait, which is what some tests are about
+
+
+def _encoded(answer: Any) -> bytes:
+    if answer is None:
+        return b""
+    return answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
+
+
+def _page(answer: Any, query: str, address: str) -> tuple[Any, list[tuple[str, str]]]:
+    """Return one page of a list, and where the next is."""
+    if not isinstance(answer, list):
+        return answer, []
+    asked = dict(parse_qsl(query))
+    size, page = int(asked.get("per_page", 30)), int(asked.get("page", 1))
+    more = (
+        [("Link", f'<{address}?per_page={size}&page={page + 1}>; rel="next"')]
+        if len(answer) > page * size
+        else []
+    )
+    return answer[(page - 1) * size : page * size], more

@@ -1,0 +1,361 @@
+"""The one comment of each Task, kept by the control plane against real rows and the stand-in for GitHub."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from app.clock import utcnow
+from app.db import bundles, replies, tasks, turns
+from app.domain.reason import Reason, sentence
+from app.domain.reply import KeptState, ReplyKind
+from app.domain.task import AttemptState, TaskState
+from app.domain.trigger import Head
+from app.errors import Conflict
+from app.github.access import AppAccess
+from app.github.notices import paused_text
+from tests.fakes.github import git_http
+from tests.fakes.github.server import FakeGitHub
+from tests.fakes.github.state import Repository, account
+from tests.integration.github.desk import BRANCH, SECRET, Desk
+
+
+@pytest.fixture
+def desk(tmp_path: Path, github: FakeGitHub, access: AppAccess, hello: Repository) -> Desk:
+    """A desk with nothing on it."""
+    return Desk(tmp_path, github, access, hello)
+
+
+def test_one_comment_from_the_queue_to_the_answer(desk: Desk) -> None:
+    """GH-01: with the mark, the link and the result, and without the word that addresses us."""
+    task = desk.ask()
+    desk.look()
+    assert len(desk.ours) == 1
+    assert "Queued" in desk.ours[0]
+
+    desk.run(task, result=f"It was the wall. {SECRET}")
+    desk.look()
+
+    reply = desk.reply()
+    assert reply.state is KeptState.FINISHED
+    assert len(desk.ours) == 1
+    assert desk.ours[0].startswith(f"<!-- errand:{reply.id} -->")
+    assert "It was the wall. ***" in desk.ours[0]
+    assert f"https://errand.test/tasks/{task.id}" in desk.ours[0]
+    assert "@agent" not in desk.ours[0]
+    assert desk.reactions() == ["+1"]
+    assert desk.keeper().due() == []
+
+
+@pytest.mark.parametrize(
+    ("state", "attempt", "reason"),
+    [
+        (TaskState.FAILED, AttemptState.FAILED, Reason.EXIT_CODE),
+        (TaskState.FAILED, AttemptState.TIMED_OUT, Reason.TIMEOUT),
+        (TaskState.FAILED, AttemptState.LOST, Reason.WORKER_LOST),
+        (TaskState.FAILED, AttemptState.FAILED, Reason.SANDBOX_UNAVAILABLE),
+        (TaskState.CANCELLED, AttemptState.CANCELLED, Reason.CANCELLED),
+    ],
+)
+def test_comment_is_finished_whatever_died(
+    desk: Desk, state: TaskState, attempt: AttemptState, reason: Reason
+) -> None:
+    """And says what went wrong and what to do."""
+    task = desk.ask(head=None)
+    desk.look()
+    detail = sentence(reason, cli="claude", detail="3")
+
+    desk.run(task, task_state=state, attempt_state=attempt, reason=reason, detail=detail, result=None)
+    desk.look()
+
+    assert desk.reply().state is KeptState.FINISHED
+    assert len(desk.ours) == 1
+    assert detail in desk.ours[0].replace("\u200b", "").replace("\u2060", "")
+    assert desk.reactions() == ["confused"]
+
+
+def test_task_that_is_cancelled_before_it_ran(desk: Desk) -> None:
+    """There is a comment, and it ends."""
+    task = desk.ask()
+    desk.db.write(tasks.cancel, task.id)
+
+    desk.look()
+
+    assert [text.splitlines()[1] for text in desk.ours] == ["**Stopped.** Nothing was pushed."]
+
+
+def test_changes_become_a_branch_and_a_draft_pull_request(desk: Desk) -> None:
+    """Which the comment names."""
+    task = desk.ask()
+    desk.run(task, commit={"README.md": "Mended\n"})
+
+    desk.look()
+
+    (number,) = [one for one in desk.hello.pulls if one > 2]
+    pull = desk.hello.pulls[number]
+    assert pull["draft"] is True
+    assert pull["head"]["ref"] == BRANCH
+    assert "Fixes #1" in pull["body"]
+    assert f"Pushed 1 commit to `{BRANCH}`; opened #{number}." in desk.ours[0]
+    assert git_http.git("show", f"{BRANCH}:README.md", at=desk.hello.path) == "Mended\n"
+    assert desk.reply().pull_number == number
+
+
+def test_refused_changes_are_explained_in_the_answer(desk: Desk) -> None:
+    """The answer stays one."""
+    task = desk.ask()
+    desk.run(task, commit={".github/workflows/ci.yml": "on: push\n"})
+
+    desk.look()
+
+    assert "The changes were not pushed. They change" in desk.ours[0]
+    assert "Done." in desk.ours[0]
+    assert git_http.head(desk.hello.path, BRANCH) is None
+
+
+def test_without_permission_to_push_the_answer_says_so(desk: Desk) -> None:
+    """It is finished all the same; and what was committed is pushed once it may be and is sent again."""
+    task = desk.ask()
+    desk.look()
+    desk.run(task, commit={"README.md": "Mended\n"})
+    desk.github.permissions["contents"] = "read"
+    desk.look()
+
+    reply = desk.reply()
+    assert reply.state is KeptState.FINISHED
+    assert "not granted" in (reply.problem or "")
+    assert "Done." in desk.ours[0]
+    assert "could not be pushed" in desk.ours[0]
+    assert desk.reactions() == ["+1"]
+
+    desk.github.permissions["contents"] = "write"
+    desk.db.write(turns.send_again, task.id)
+    desk.look()
+
+    assert desk.reply().problem is None
+    assert len(desk.ours) == 1
+    assert "Pushed 1 commit" in desk.ours[0]
+    assert desk.db.read(bundles.of_task, task.id, 1) is None
+
+
+def test_app_without_checks_answers_all_the_same(desk: Desk, hello: Repository) -> None:
+    """The check run is the one thing that there is not."""
+    del desk.github.permissions["checks"]
+    sha = git_http.head(hello.path, "topic") or ""
+    task = desk.ask(number=2, head=Head(ref="topic", sha=sha, repository_id=hello.id))
+    desk.run(task)
+    desk.look()
+
+    assert (desk.reply().state, desk.reply().problem) == (KeptState.FINISHED, None)
+    assert "Done." in desk.ours[0]
+    assert hello.checks == {}
+
+
+#: Every write of a whole answer, in order.
+STEPS = [
+    ("POST", r"/issues/1/comments$"),
+    ("POST", r"\.git/git-receive-pack$"),
+    ("POST", r"/pulls$"),
+    ("PATCH", r"/issues/comments/\d+$"),
+    ("POST", r"/issues/comments/\d+/reactions$"),
+]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(("verb", "path"), STEPS, ids=["comment", "push", "pull", "edit", "reaction"])
+def test_keeper_that_ends_at_a_step_leaves_one_of_each(
+    desk: Desk, verb: str, path: str, *, after: bool
+) -> None:
+    """GH-02, GH-07: whether GitHub did it or not, the next keeper, who knows only rows, finds out."""
+    is_push = "receive" in path
+    desk.github.fail(verb, path, after=after and not is_push, drops=not is_push, status=502)
+    task = desk.ask()
+    desk.look()
+    desk.look()
+    desk.run(task, commit={"README.md": "Mended\n"})
+    for _ in range(3):
+        desk.look()
+
+    assert desk.github.faults[0].times == 0
+    assert desk.reply().state is KeptState.FINISHED
+    assert len(desk.ours) == 1
+    assert "Pushed 1 commit" in desk.ours[0]
+    assert len([one for one in desk.hello.pulls if one > 2]) == 1
+    assert desk.reactions() == ["+1"]
+    branches = git_http.git("branch", "--list", "agent/*", at=desk.hello.path).split()
+    assert branches == [BRANCH]
+
+
+def test_github_that_is_away_is_waited_for(desk: Desk) -> None:
+    """The answer comes when it is back, and the row says why it has not come yet."""
+    task = desk.ask()
+    desk.run(task)
+    desk.github.fail("GET", "/comments", status=502, times=5)
+    for count in range(1, 6):
+        desk.look()
+        reply = desk.reply()
+        assert (reply.state, reply.tries) == (KeptState.OPEN, count)
+        assert "502" in (reply.problem or "")
+
+    desk.look()
+
+    assert desk.reply().state is KeptState.FINISHED
+    assert desk.reply().problem is None
+    assert len(desk.ours) == 1
+
+
+def test_limits_are_respected(desk: Desk) -> None:
+    """GH-03: nobody asks again before GitHub said so."""
+    task = desk.ask()
+    desk.run(task)
+    desk.github.fail("POST", "/comments", status=403, headers={"retry-after": "77"})
+    began = utcnow()
+
+    desk.look()
+
+    next_at = desk.reply().next_at
+    assert next_at is not None
+    assert timedelta(seconds=76) < next_at - began < timedelta(seconds=90)
+
+
+@pytest.mark.parametrize("how", ["locked", "deleted"])
+def test_thread_that_takes_no_comment_is_not_asked_for_ever(desk: Desk, how: str) -> None:
+    """GH-06: the problem is in the row, the Task keeps its result."""
+    task = desk.ask()
+    desk.run(task)
+    if how == "locked":
+        desk.hello.issues[1]["locked"] = True
+    else:
+        desk.hello.issues.pop(1)
+
+    desk.look()
+
+    reply = desk.reply()
+    assert reply.state is KeptState.FINISHED
+    assert "GitHub answered 40" in (reply.problem or "")
+    assert desk.db.read(tasks.get, task.id).result == "Done."
+
+
+def test_answer_that_was_locked_out_is_sent_again(desk: Desk) -> None:
+    """GH-03: by hand, once."""
+    task = desk.ask()
+    desk.run(task)
+    desk.hello.issues[1]["locked"] = True
+    desk.look()
+    assert desk.ours == []
+
+    desk.hello.issues[1]["locked"] = False
+    desk.db.write(turns.send_again, task.id)
+    desk.look()
+    assert (desk.reply().state, desk.reply().problem) == (KeptState.FINISHED, None)
+    assert len(desk.ours) == 1
+
+    with pytest.raises(Conflict, match="nothing to send again"):
+        desk.db.write(turns.send_again, task.id)
+
+
+def test_comment_that_somebody_deleted_is_made_anew_by_hand_only(desk: Desk) -> None:
+    """Whoever deleted it did not want it; whoever sends it again does."""
+    task = desk.ask()
+    desk.look()
+    desk.hello.comments.pop(desk.reply().comment_id or 0)
+    desk.run(task)
+    desk.look()
+    assert desk.ours == []
+    assert "404" in (desk.reply().problem or "")
+
+    desk.db.write(turns.send_again, task.id)
+    desk.look()
+
+    assert len(desk.ours) == 1
+    assert "Done." in desk.ours[0]
+
+
+def test_task_that_is_asked_for_again_has_the_same_comment(desk: Desk) -> None:
+    """It goes on from "Queued", and ends again."""
+    task = desk.ask()
+    desk.run(
+        task,
+        task_state=TaskState.FAILED,
+        attempt_state=AttemptState.FAILED,
+        reason=Reason.EXIT_CODE,
+        detail="Bad.",
+    )
+    desk.look()
+    assert "did not work out" in desk.ours[0]
+
+    desk.db.write(tasks.retry, task.id)
+    desk.look()
+    assert "Queued" in desk.ours[0]
+    desk.run(desk.db.read(tasks.get, task.id))
+    desk.look()
+
+    assert len(desk.ours) == 1
+    assert "Done." in desk.ours[0]
+
+
+def test_line_is_answered_where_it_stands(desk: Desk, hello: Repository) -> None:
+    """In the thread of the review comment, and nowhere else."""
+    line = hello.add_line_comment(2, "@agent why?", account("mona", 7))
+    task = desk.ask(number=2, reply_to=line["id"])
+    desk.run(task)
+
+    desk.look()
+    desk.look()
+
+    answers = [one for one in hello.line_comments.values() if one.get("in_reply_to_id") == line["id"]]
+    assert len(answers) == 1
+    assert "Done." in answers[0]["body"]
+    assert desk.ours == []
+
+
+def test_check_run_on_the_head_has_ended(desk: Desk, hello: Repository) -> None:
+    """It is never seen in progress, so it can't be left so."""
+    sha = git_http.head(hello.path, "topic") or ""
+    task = desk.ask(number=2, head=Head(ref="topic", sha=sha, repository_id=hello.id))
+    desk.look()
+    assert hello.checks == {}
+    desk.run(task)
+    desk.look()
+
+    (check,) = hello.checks.values()
+    assert (check["status"], check["conclusion"], check["head_sha"]) == ("completed", "success", sha)
+
+
+def test_two_keepers_make_one_comment(desk: Desk) -> None:
+    """Who comes second finds that somebody has it."""
+    desk.ask()
+    first, second = desk.keeper(), desk.keeper()
+    (reply_id,) = first.due()
+    assert second.due() == [reply_id]
+
+    first.keep(reply_id)
+    second.keep(reply_id)
+
+    assert len(desk.ours) == 1
+    assert len(desk.github.asked("POST", "/comments$")) == 1
+
+
+def test_notice_is_posted_once(desk: Desk) -> None:
+    """It is no Task's, and ends with being posted, also where GitHub did not say that it was."""
+    task = desk.ask()
+    asked = desk.reply()
+    notice = asked.model_copy(
+        update={
+            "id": "n-1",
+            "task_id": None,
+            "kind": ReplyKind.PAUSED,
+            "text": paused_text("n-1", "It is too much."),
+            "created_at": utcnow(),
+        }
+    )
+    desk.run(task)
+    desk.look()
+    desk.db.write(replies.add, notice)
+    desk.github.fail("POST", "/issues/1/comments$", drops=True, after=True)
+    desk.look()
+    desk.look()
+
+    assert len(desk.ours) == 2
+    assert "It is too much." in desk.ours[1]
+    assert desk.reply().state is KeptState.FINISHED
