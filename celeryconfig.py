@@ -47,7 +47,7 @@ worker_hijack_root_logger = False
 worker_redirect_stdouts = False
 enable_utc = True
 timezone = "UTC"
-imports = ("tasks.run", "tasks.purge", "tasks.credentials")
+imports = ("tasks.run", "tasks.purge", "tasks.credentials", "tasks.deliveries", "tasks.callbacks")
 beat_schedule = {
     "purge": {"task": "tasks.purge", "schedule": 3600.0, "options": {"expires": 1800, "queue": "control"}},
     # One that waits longer than this is not done twice: the next comes at once.
@@ -55,5 +55,11 @@ beat_schedule = {
         "task": "tasks.credentials",
         "schedule": 5.0,
         "options": {"expires": 5, "queue": "control"},
+    },
+    # What is not sent now is due still; two at once would do nothing but take a thread.
+    "callbacks": {
+        "task": "tasks.callbacks",
+        "schedule": 3.0,
+        "options": {"expires": 3, "queue": "control"},
     },
 }

@@ -11,9 +11,9 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from app.clock import utcnow
-from app.db import doorbells, leases
+from app.db import deliveries, doorbells, leases
 from app.db.engine import Connection, Database
-from app.dispatch import RUNS, Bell
+from app.dispatch import CONTROL, RUNS, Bell
 from app.domain.lease import LeaseWatch
 from app.domain.task import Task, TaskId
 from app.errors import Locked, Unavailable
@@ -116,11 +116,28 @@ class Rescuer:
         forgotten = self._db.read(doorbells.unrung, now=now, rung_before=before, limit=AT_ONCE)
         if any(told for _, told in forgotten) and self._lost_at is None and self._all_in_queue(messages, now):
             forgotten = [(task_id, told) for task_id, told in forgotten if not told]
+        self._deliver_forgotten(now)
         self._ring([task_id for task_id, _ in forgotten], now)
 
     def _all_in_queue(self, messages: int, now: datetime) -> bool:
         """Whether there is a message for every Task that waits: one more would only make the queue longer."""
         return messages > 0 and messages >= self._db.read(doorbells.count_due, now)
+
+    def _deliver_forgotten(self, now: datetime) -> None:
+        """As for Tasks. A second message for a Delivery that is being read harms nobody."""
+        try:
+            messages = self._length(CONTROL)
+        except RedisError as error:
+            log.warning("redis_away", error=str(error))
+            return
+        before = now - (LONG_QUEUE_AFTER if messages else EMPTY_QUEUE_AFTER)
+        if self._lost_at is not None:
+            before = max(before, self._lost_at)
+        waiting = self._db.read(deliveries.unrung, now=now, rung_before=before, limit=AT_ONCE)
+        rung = list(itertools.takewhile(self._bell.deliver, waiting))
+        if rung:
+            self._db.write(deliveries.mark_rung, rung, now)
+            log.info("delivered_again", deliveries=len(rung))
 
     def _ring(self, task_ids: Sequence[TaskId], now: datetime) -> None:
         rung = list(itertools.takewhile(self._bell.ring, task_ids))
@@ -136,10 +153,13 @@ class Rescuer:
             if not self._redis.exists(MEMORY) and self._lost_at is None:
                 # An empty queue would tell the same, but not once a part of it was rung for again.
                 self._lost_at = utcnow()
-            return int(self._redis.llen(RUNS))
+            return self._length(RUNS)
         except RedisError as error:
             log.warning("redis_away", error=str(error))
             return None
+
+    def _length(self, queue: str) -> int:
+        return int(self._redis.llen(queue))
 
     def _remember(self) -> None:
         """Only once all were rung for: should we die before, whoever comes next finds it undone."""

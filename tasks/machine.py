@@ -23,6 +23,7 @@ from app.db.engine import PATIENCE, Database
 from app.dispatch import RUNS, CeleryBell
 from app.domain.machine import FoundCli, Machine, Role
 from app.errors import Unavailable
+from app.github.intake import Intake
 from app.live.publisher import Publisher
 from app.process import installation, sweep
 from app.rescuer import Rescuer
@@ -36,7 +37,11 @@ from app.security.crypto import Vault
 from app.security.redact import Known
 from app.security.tokens import mark
 from app.settings import Settings, for_clis
+from app.webhooks.callbacks import Callbacks
+from app.webhooks.hooks import Hooks
+from tasks.github import GitHub
 from tasks.observer import Observer
+from tasks.replies import Replies
 from tasks.strays import Strays
 
 log = structlog.get_logger()
@@ -45,6 +50,8 @@ log = structlog.get_logger()
 FIRST_LOOK = 1.0
 #: Seconds a worker that has to go still waits for the database.
 LAST_PATIENCE = 1.0
+#: Seconds between two looks for Replies that have something to tell.
+REPLIES_EVERY = 1.0
 #: Seconds a hurried shutdown waits for the rows.
 HURRY = KILL_AFTER + 2
 
@@ -62,7 +69,16 @@ class Machinery:
         self.db.read(migrate.check)
         self.publisher = Publisher(settings.redis_url)
         self.bell = CeleryBell(celery)
-        self._safe = Safe(self.db, Vault(settings.fernet_keys()), learn=known.learn)
+        vault = Vault(settings.fernet_keys())
+        self._safe = Safe(self.db, vault, learn=known.learn)
+        #: What the job `tasks.callbacks` does.
+        self.callbacks = Callbacks(
+            self.db,
+            Hooks(self.db, vault, learn=known.learn),
+            clean=known.clean_text,
+            allowed=settings.callback_hosts,
+            public_url=settings.public_url,
+        )
         environ = for_clis()
         self._clis = Clis(environ)
         self._cage = Cage(settings, environ)
@@ -73,6 +89,7 @@ class Machinery:
         self._keeper = LeaseKeeper(
             self.db, lease_seconds=settings.lease_seconds, beat=self._report, grace=self._grace
         )
+        made = GitHub(settings, self.db, known)
         self.runner = Runner(
             settings,
             db=self.db,
@@ -84,10 +101,20 @@ class Machinery:
             environ=environ,
             keyring=Keyring(self.db, self._safe, environ, mark=partial(mark, settings.secret_key())),
             known=known,
+            source=made.source(),
         )
         self._waiting = Waiting(self.db, self.bell, self.publisher)
         #: What the job `tasks.credentials` does.
         self.watch = Watch(self.db, self._safe, self._waiting, self._refresher())
+        #: What the job `tasks.deliveries` does.
+        self.intake = Intake(
+            settings,
+            db=self.db,
+            agents=Agents(settings.agents_dir),
+            bell=self.bell,
+            publisher=self.publisher,
+        )
+        self._replies = Replies(made.keeper(), every=REPLIES_EVERY) if self._role is Role.CONTROL else None
         rescuer = Rescuer(self.db, self.bell, self.publisher, settings)
         self._observer = Observer(rescuer, self.db, self._role)
         self._strays = Strays(self.db, settings.data_dir, days=settings.retention_days)
@@ -115,6 +142,8 @@ class Machinery:
         self._keeper.start()
         self._observer.start()
         self._strays.start()
+        if self._replies is not None:
+            self._replies.start()
         log.info("machine_ready", role=self._role, machine=self._machine.id)
 
     def interrupt(self) -> None:
@@ -134,6 +163,8 @@ class Machinery:
 
     def close(self) -> None:
         """Say goodbye."""
+        if self._replies is not None:
+            self._replies.close()
         self._strays.close()
         self._observer.close()
         self._keeper.close()

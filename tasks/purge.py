@@ -20,6 +20,7 @@ def purge() -> None:
     try:
         room.purge_traces(worker.db)
         room.purge_access(worker.db, audit_days=worker.settings.audit_days)
+        room.purge_deliveries(worker.db, days=worker.settings.delivery_days)
         if days:
             before = utcnow() - timedelta(days=days)
             gone = room.purge(worker.db, worker.settings.data_dir, before=before)

@@ -15,6 +15,7 @@ from app.cli.client import Client
 from app.cli.credentials import credentials
 from app.cli.errors import CANCELLED, COMPLETED, NOT_DONE, PIPE_CLOSED
 from app.cli.follow import ask_at_terminal, follow
+from app.cli.github import github
 from app.cli.sanitise import Sanitiser
 from app.cli.server import find_server, read_settings
 from app.cli.views import JsonView, TextView, shows_colours
@@ -197,6 +198,7 @@ def doctor(*, as_json: bool, url: str | None) -> int:
 
 
 errand.add_command(credentials)
+errand.add_command(github)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -23,8 +23,12 @@ from app.web import (
     audit,
     chat,
     credentials,
+    deliveries,
+    github,
     github_login,
     health,
+    hook_settings,
+    hooks,
     login,
     machines,
     pages,
@@ -47,6 +51,7 @@ from app.web.schemas import Problem
 from app.web.services import EXTENSION, Publisher, Services
 from app.web.sockets import register_sockets
 from app.web.trace import init_trace
+from app.webhooks.hooks import Hooks
 
 #: Whose blueprints are the REST API; app/web/roles.py says who may ask what of them.
 _ROOMS = (
@@ -65,6 +70,10 @@ _ROOMS = (
     credentials,
     health,
     webhooks,
+    deliveries,
+    github,
+    hooks,
+    hook_settings,
 )
 
 
@@ -81,7 +90,8 @@ def create_app(
 
     `known` is told the secrets that come in, so that this process's log shows none.
     """
-    safe = Safe(db, Vault(settings.fernet_keys()), learn=(known or Known(())).learn)
+    vault, learn = Vault(settings.fernet_keys()), (known or Known(())).learn
+    safe = Safe(db, vault, learn=learn)
     auth = Auth(settings, db)
     app = OpenAPI(
         __name__,
@@ -108,6 +118,7 @@ def create_app(
         Queue(settings.redis_url),
         safe,
         Waiting(db, bell, publisher),
+        Hooks(db, vault, learn=learn),
     )
     init_trace(app)
     init_access(app, auth, Rates(settings.redis_url))

@@ -74,10 +74,11 @@ def retry(path: CredentialRow) -> Answer:
 
 @blueprint.post("/api/credentials/rotate", responses={200: Rotated, **problems(*_CHANGE)})
 def rotate() -> Answer:
-    """Encrypt every credential again, under the newest of the server's keys."""
+    """Encrypt every credential and every webhook's secret again, under the newest of the server's keys."""
     done, unreadable = services().safe.rotate()
     record(entry("credentials rotated", detail=f"{len(done)} under the newest key", by=identity()))
-    return {"rotated": done, "unreadable": unreadable}
+    hooks_done, hooks_unreadable = services().hooks.reseal()
+    return {"rotated": [*done, *hooks_done], "unreadable": [*unreadable, *hooks_unreadable]}
 
 
 def shown(row: Credential, waiting: int) -> dict[str, Any]:

@@ -22,10 +22,15 @@ from app.errors import (
     Unauthorized,
     Unavailable,
 )
+from app.github.api_errors import GitHubError
+from app.github.errors import UnsupportedType
+from app.webhooks.errors import WrongType
 
 log = structlog.get_logger()
 
 STATUSES: dict[type[ErrandError], int] = {
+    UnsupportedType: 415,
+    GitHubError: 502,
     Invalid: 400,
     Unauthorized: 401,
     Forbidden: 403,
@@ -33,6 +38,7 @@ STATUSES: dict[type[ErrandError], int] = {
     Conflict: 409,
     LeaseLost: 409,
     TooLarge: 413,
+    WrongType: 415,
     TooMany: 429,
     SchemaMismatch: 503,
     Unavailable: 503,

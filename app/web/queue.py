@@ -1,6 +1,7 @@
 """Redis as the web processes use it: to ring, and to look at the queue; never for long."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import redis
@@ -61,13 +62,20 @@ class GuardedBell:
 
     def ring(self, task_id: TaskId, *, countdown: float | None = None) -> bool:
         """Return whether the message was handed to the broker; never raises."""
+        return self._guarded(lambda: self._bell.ring(task_id, countdown=countdown))
+
+    def deliver(self, delivery_id: str) -> bool:
+        """Return whether the message was handed to the broker; never raises."""
+        return self._guarded(lambda: self._bell.deliver(delivery_id))
+
+    def _guarded(self, ring: Callable[[], bool]) -> bool:
         if not self._breaker.allows():
             return False
         started = time.monotonic()
-        rung = self._bell.ring(task_id, countdown=countdown)
+        rung = ring()
         if not rung and time.monotonic() - started < AT_ONCE:
             # Redis was restarted: this connection was the old one's, the next try makes a new one.
-            rung = self._bell.ring(task_id, countdown=countdown)
+            rung = ring()
         if rung:
             self._breaker.worked()
         else:

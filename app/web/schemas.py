@@ -10,6 +10,7 @@ from app.domain.agent import NAME_PATTERN
 from app.domain.machine import Role
 from app.domain.reason import Reason
 from app.domain.task import AttemptState, Hold, TaskState
+from app.web.origin import OriginOut
 
 #: What fits a BIGINT column.
 LARGEST = 2**63 - 1
@@ -181,6 +182,7 @@ class TaskWithLedger(TaskOut):
     """A task with all that is known of how it was run."""
 
     ignored: list[IgnoredOut]
+    origin: OriginOut | None = Field(description="Who asked from outside; null: it was asked for here.")
 
 
 class TaskPage(BaseModel):

@@ -13,6 +13,7 @@ from app.db.migrate import Schema
 from app.dispatch import Bell
 from app.settings import Settings
 from app.web.queue import Queue
+from app.webhooks.hooks import Hooks
 
 __all__ = ["EXTENSION", "Publisher", "Services", "services"]
 
@@ -31,6 +32,7 @@ class Services:
     queue: Queue
     safe: Safe
     waiting: Waiting
+    hooks: Hooks
     schema: Schema = field(default_factory=Schema)
 
 

@@ -6,7 +6,8 @@ A new section is a line in SECTIONS, `templates/settings/ID.html` (its heading a
 
 from dataclasses import dataclass
 
-from flask import Blueprint, render_template
+from flask import Blueprint, redirect, render_template
+from werkzeug.wrappers import Response
 
 from app.domain.access import UserRole
 from app.web.access import identity
@@ -29,8 +30,16 @@ SECTIONS = (
     Section("tokens", "API tokens", UserRole.VIEWER),
     Section("users", "Users", UserRole.ADMIN),
     Section("credentials", "Credentials", UserRole.ADMIN),
+    Section("github", "GitHub", UserRole.VIEWER),
+    Section("webhooks", "Webhooks", UserRole.ADMIN),
     Section("audit", "Audit", UserRole.ADMIN),
 )
+
+
+@blueprint.get("/deliveries")
+def deliveries() -> Response:
+    """Lead to the section that shows webhooks."""
+    return redirect("/settings#github")
 
 
 @blueprint.get("/settings")

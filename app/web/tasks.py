@@ -8,7 +8,7 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
-from app.db import attempts, events, ledger, tasks
+from app.db import attempts, events, ledger, tasks, turns
 from app.db.engine import Connection, Database
 from app.domain.task import Task, TaskId
 from app.domain.view import task_json
@@ -17,6 +17,7 @@ from app.web import cursor, trace
 from app.web.access import identity
 from app.web.chat import tell
 from app.web.openapi import SECURITY, Answer, problems
+from app.web.origin import origin_of
 from app.web.schemas import (
     EventPage,
     EventsQuery,
@@ -46,7 +47,7 @@ def index(query: TasksQuery) -> Answer:
 @blueprint.get("/api/tasks/<uuid:task_id>", responses={200: TaskWithLedger, **problems(404)})
 def show(path: TaskPath) -> Answer:
     """Show a task with its attempts, cost, tokens and result."""
-    return services().db.read(_task, TaskId(str(path.task_id)))
+    return _shown(TaskId(str(path.task_id)))
 
 
 @blueprint.get("/api/tasks/<uuid:task_id>/events", responses={200: EventPage, **problems(400, 404)})
@@ -87,21 +88,36 @@ def cancel(path: TaskPath) -> Answer:
         following = here.db.read(tasks.next_in_session, task.session_id)
         if following is not None:
             here.bell.ring(following)
-    return here.db.read(_task, task_id), 202
+    return _shown(task_id), 202
 
 
 @blueprint.post("/api/tasks/<uuid:task_id>/retry", responses={202: TaskWithLedger, **_CHANGE})
 def retry(path: TaskPath) -> Answer:
     """Run a finished task again; its earlier output stays."""
-    here, task_id = services(), TaskId(str(path.task_id))
+    task_id = TaskId(str(path.task_id))
     tell(_recorded("task retried", tasks.retry, task_id))
-    return here.db.read(_task, task_id), 202
+    return _shown(task_id), 202
+
+
+@blueprint.post("/api/tasks/<uuid:task_id>/reply", responses={202: TaskWithLedger, **_CHANGE})
+def reply(path: TaskPath) -> Answer:
+    """Send the answer to GitHub again that could not be sent; 409 where there is nothing to send again."""
+    task_id = TaskId(str(path.task_id))
+
+    _recorded("answer sent again", _sent_again, task_id)
+    return _shown(task_id), 202
 
 
 def _recorded(action: str, verb: Callable[[Connection, TaskId], Task], task_id: TaskId) -> Task:
     return trace.recorded(
         lambda c: verb(c, task_id), action, lambda task: (task.id, task.agent), by=identity()
     )
+
+
+def _sent_again(c: Connection, task_id: TaskId) -> Task:
+    task = tasks.get(c, task_id)
+    turns.send_again(c, task_id)
+    return task
 
 
 def _page(c: Connection, query: TasksQuery) -> dict[str, Any]:
@@ -121,9 +137,15 @@ def _page(c: Connection, query: TasksQuery) -> dict[str, Any]:
     }
 
 
-def _task(c: Connection, task_id: TaskId) -> dict[str, Any]:
+def _shown(task_id: TaskId) -> dict[str, Any]:
+    here = services()
+    return here.db.read(_task, task_id, here.settings.github_server_url)
+
+
+def _task(c: Connection, task_id: TaskId, server: str) -> dict[str, Any]:
     task = task_json(tasks.get(c, task_id), tasks.attempts_of(c, task_id))
-    return {**task, "ignored": ledger.ignored_of(c, task_id)}
+    origin = origin_of(c, task_id, server)
+    return {**task, "ignored": ledger.ignored_of(c, task_id), "origin": origin}
 
 
 def _events(c: Connection, task_id: TaskId, query: EventsQuery) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def worker(settings: Settings) -> Service:
 
 def control(settings: Settings) -> Service:
     """Does the housekeeping, and beats."""
-    own = ("-B", "-Q", "control", "-n", f"control-{settings.port}@%h", "-c", "2")
+    own = ("-B", "-Q", "control", "-n", f"control-{settings.port}@%h", "-c", "8")
     schedule = ("-s", str(settings.data_dir / "beat-schedule"))
     return Service("control", (*_CELERY, *own, *_QUIET, *schedule))
 

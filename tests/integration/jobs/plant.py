@@ -66,7 +66,7 @@ class Plant:
     def control(self, name: str = "control", **env: str) -> CeleryTestWorker:
         """Start the control process, with beat, and wait until it consumes."""
         beat = ("-B", "-s", str(self.folder / f"{name}-beat"))
-        return self._worker(name, "tasks.celery", "-Q", "control", "-c", "2", *beat, **env)
+        return self._worker(name, "tasks.celery", "-Q", "control", "-c", "8", *beat, **env)
 
     def _worker(self, name: str, module: str, *options: str, **env: str) -> CeleryTestWorker:
         quiet = ("-P", "threads", "-E", "--without-gossip", "--without-mingle")

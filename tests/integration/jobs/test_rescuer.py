@@ -26,6 +26,10 @@ LEASE = 1.0
 class Silent:
     """A Bell that nobody hears."""
 
+    def deliver(self, delivery_id: str) -> bool:  # noqa: ARG002 - a Bell's own
+        """No Delivery comes here."""
+        return False
+
     def ring(self, task_id: TaskId, *, countdown: float | None = None) -> bool:  # noqa: ARG002 - a Bell's own
         """Say that it rang."""
         return True

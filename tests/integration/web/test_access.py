@@ -29,6 +29,7 @@ PUBLIC = {
     "/login/github/back",
     "/static/<path:filename>",
     "/webhooks/github",
+    "/webhooks/<name>",
 }
 
 

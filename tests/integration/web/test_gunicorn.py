@@ -9,15 +9,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from websocket import create_connection
 
 from app.db import migrate
 from app.db.engine import PATIENCE_WEB
+from tests.fakes.github import deliveries as payloads
 from tests.integration.web.conftest import BEARER, TOKEN
 from tests.services import PostgresServer, free_port
 from tests.waiting import wait_until
@@ -139,3 +141,45 @@ def _seconds(port: int, path: str) -> float:
     began = time.monotonic()
     assert ask(port, "GET", path)[0] == 200
     return time.monotonic() - began
+
+
+def test_a_webhook_without_end_costs_no_memory(
+    serve: Serve, sqlite_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """WH-07: too long, longer than it says, and a stream that goes on; the process stays small."""
+    monkeypatch.setenv("GITHUB_WEBHOOK_SECRET", payloads.SECRET)
+    port = serve(sqlite_url, redis_url)
+    headers = payloads.headers("ping", b"{}")
+    lies = payloads.encode(payloads.comment("@agent look"))
+    signed = payloads.headers("issue_comment", lies)
+    address = ("127.0.0.1", port)
+    before = resident(port)
+
+    for _ in range(3):
+        assert webhook(address, headers, iter([b" " * 65_536] * 416)) == 413  # 26 MB in chunks
+        assert webhook(address, headers, b" " * 26 * 1024 * 1024) == 413
+        assert webhook(address, {**signed, "Content-Length": "20"}, lies) == 401
+
+    assert resident(port) - before < 50 * 1024 * 1024
+    assert webhook(address, signed, lies) == 202
+
+
+def webhook(address: tuple[str, int], headers: dict[str, str], body: Any) -> int:
+    """Return the status that a delivery gets; of a body that nobody reads to its end too."""
+    connection = http.client.HTTPConnection(*address, timeout=20)
+    try:
+        with suppress(OSError):
+            connection.request("POST", "/webhooks/github", body, headers, encode_chunked=_chunked(body))
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def _chunked(body: Any) -> bool:
+    return body is not None and not isinstance(body, bytes)
+
+
+def resident(port: int) -> int:
+    """Return the bytes in memory of the server at `port`, its workers included."""
+    ours = psutil.Process().children(recursive=True)
+    return sum(one.memory_info().rss for one in ours if f"127.0.0.1:{port}" in " ".join(one.cmdline()))

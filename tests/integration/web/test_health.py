@@ -249,4 +249,4 @@ def test_a_webhook_is_refused_rather_than_lost(app: Flask) -> None:
     """GitHub sees a failed delivery, with the reason, and can send it again."""
     answer = app.test_client().post("/webhooks/github", data=b"{}")
     problem = answer.get_json()
-    assert (answer.status_code, problem["reason"]) == (503, "webhooks_off")
+    assert (answer.status_code, problem["reason"]) == (503, "webhook_secret_missing")

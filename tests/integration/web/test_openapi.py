@@ -12,7 +12,7 @@ from tests.integration.web.conftest import signed_in
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "api.md"
 #: Served, but not a call: pages, files, WebSockets (docs/protocol.md), the document itself.
-NOT_CALLS = re.compile(r"^/(static/|ws/|sessions/|tasks/|settings$|$|api/openapi\.json$)")
+NOT_CALLS = re.compile(r"^/(static/|ws/|sessions/|tasks/|settings$|deliveries$|$|api/openapi\.json$)")
 PARAMETER = re.compile(r"<(?:[a-z]+:)?([a-z_]+)>")
 
 

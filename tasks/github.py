@@ -1,0 +1,50 @@
+"""GitHub, composed: what gives Tasks their files, and who keeps their comments."""
+
+import structlog
+
+from app.db.engine import Database
+from app.errors import Invalid
+from app.github.access import Access
+from app.github.assignment import Assignments
+from app.github.identity import access_of
+from app.github.keeper import Keeper, Shown
+from app.github.mirror import Mirrors
+from app.github.ours import Ours
+from app.github.publish import Publish
+from app.security.redact import Known
+from app.settings import Settings
+
+log = structlog.get_logger()
+
+
+class GitHub:
+    """One process's; without access to GitHub, whoever needs it says so."""
+
+    def __init__(self, settings: Settings, db: Database, known: Known) -> None:
+        self._settings = settings
+        self._db = db
+        self._known = known
+        self._mirrors = Mirrors(settings.data_dir, most=settings.workspace_limit)
+        self._ours = Ours(_access(settings), settings.github_server_url)
+
+    def source(self) -> Assignments:
+        """Return what the Runner asks what a Task brings along."""
+        return Assignments(self._db, self._ours, self._mirrors, self._known)
+
+    def keeper(self) -> Keeper:
+        """Return who looks after Replies."""
+        settings = self._settings
+        publish = Publish(
+            self._ours, self._mirrors, word=settings.trigger, workflows=settings.github_workflows
+        )
+        shown = Shown(settings.trigger, settings.public_url)
+        return Keeper(self._db, self._ours, publish, shown, self._known)
+
+
+def _access(settings: Settings) -> Access | None:
+    try:
+        return access_of(settings)
+    except Invalid as error:
+        # Everything but GitHub works all the same.
+        log.warning("github_not_set_up", error=error.message)
+        return None
