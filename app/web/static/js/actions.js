@@ -38,6 +38,9 @@ export async function stop(task) {
 
 export const retry = (task) => attempt(task, () => api.retry(task.id));
 
+// The answer on GitHub, where it could not be told.
+export const sendAgain = (task) => attempt(task, () => api.answerAgain(task.id));
+
 // Sends a message; the Task is known to the page before the server's first word about it.
 export async function send({ message, agent, sessionId, key }) {
   const body = { message, agent, ...(sessionId ? { session_id: sessionId } : {}) };

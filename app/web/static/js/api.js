@@ -65,4 +65,5 @@ export function uuid() {
 export const chat = (body, key) => post("/api/chat", body, { "Idempotency-Key": key });
 export const cancel = (id) => post(`/api/tasks/${id}/cancel`);
 export const retry = (id) => post(`/api/tasks/${id}/retry`);
+export const answerAgain = (id) => post(`/api/tasks/${id}/reply`);
 export const outputOf = (id) => `/api/tasks/${encodeURIComponent(id)}/output`;

@@ -1,13 +1,15 @@
 // What belongs to the open Task: state and attempts, cost and tokens, where it ran, its names.
 
 import { html } from "../vendor/preact-htm.js";
+import { sendAgain } from "./actions.js";
 import { outputOf } from "./api.js";
 import { Copy } from "./copy.js";
 import { count, money, took } from "./format.js";
 import { Icon } from "./icons.js";
 import { Ledger } from "./ledger.js";
+import { mayWrite } from "./me.js";
 import { TaskState } from "./status.js";
-import { isFinal, sessionCost } from "./store.js";
+import { isFinal, originOf, sessionCost } from "./store.js";
 import { Elapsed, When } from "./time.js";
 
 // What stands between the CLI and the worker's machine: docs/security.md.
@@ -20,6 +22,24 @@ function Pair({ term, children }) {
 
 function Name({ text, what }) {
   return html`<span class="name"><code>${text}</code><${Copy} text=${text} what=${what} /></span>`;
+}
+
+function Outside({ url, children }) {
+  return html`<a href=${url} target="_blank" rel="noopener noreferrer">${children}</a>`;
+}
+
+// What is told on GitHub; what could not be told is sent again by hand.
+function Answer({ task, origin }) {
+  const reply = origin?.reply;
+  if (!reply) return null;
+  return html`<section aria-label="On GitHub"><h3>On GitHub</h3><dl>
+      <${Pair} term="Asked in"><${Outside} url=${origin.url}>${origin.name}<//><//>
+      <${Pair} term="Answer">${reply.url ? html`<${Outside} url=${reply.url}>${reply.state === "open" ? "is kept up to date" : "finished"}<//>` : "none yet"}<//>
+      ${reply.pull_url && html`<${Pair} term="Changes"><${Outside} url=${reply.pull_url}>#${reply.pull_url.split("/").at(-1)}<//><//>`}
+    </dl>
+    ${reply.problem && html`<p class="attempt-why">${reply.problem}</p>`}
+    ${reply.problem && reply.state === "finished" && mayWrite() && html`<p><button type="button" class="button small" onClick=${() => sendAgain(task)}>Send the answer again</button></p>`}
+  </section>`;
 }
 
 export function Details({ task, session, tasks, onClose }) {
@@ -39,6 +59,7 @@ export function Details({ task, session, tasks, onClose }) {
       <${Pair} term="Cost"><span class="num">${money(task.cost_usd)}</span><//>
       ${tokens.map(([key, word]) => html`<${Pair} term=${word}><span class="num">${count(task.tokens[key])}</span><//>`)}
     </dl>
+    <${Answer} task=${task} origin=${originOf(task.id)} />
     <${Ledger} key=${task.id} task=${task} />
     <section><h3>Conversation</h3><dl>
       <${Pair} term="Tasks">${count(tasks.length)}<//>

@@ -12,6 +12,7 @@ const known = {
   agents: [],
   machines: [],
   ignored: new Map(),
+  origins: new Map(),
   moreSessions: null,
   // Whether more Tasks wait than are known; null until somebody looked.
   moreQueued: null,
@@ -45,9 +46,10 @@ export function subscribe(listener) {
 // ---- Tasks
 
 // The same Task arrives by REST and by two sockets in any order; `last_seq` never goes back.
-export function putTask({ ignored, ...task }) {
-  // Only REST tells what was ignored, so a frame without it says nothing about that.
+export function putTask({ ignored, origin, ...task }) {
+  // Only REST tells what was ignored and who asked from outside, so a frame without says nothing about that.
   if (ignored) known.ignored.set(task.id, ignored);
+  if (origin) known.origins.set(task.id, origin);
   const old = known.tasks.get(task.id);
   if (old && !old.provisional && old.last_seq > task.last_seq) return;
   known.tasks.set(task.id, { ...task, heard: performance.now() });
@@ -56,6 +58,7 @@ export function putTask({ ignored, ...task }) {
 }
 
 export const taskOf = (id) => known.tasks.get(id);
+export const originOf = (id) => known.origins.get(id);
 export const ignoredOf = (id) => known.ignored.get(id) ?? [];
 
 export function tasksOf(sessionId) {

@@ -12,19 +12,33 @@ import { mayWrite } from "./me.js";
 import { Command, Limit, commandFor } from "./mend.js";
 import { Section } from "./section.js";
 import { TaskState, needsLook } from "./status.js";
-import { changed, isFinal } from "./store.js";
+import { changed, isFinal, loadTask, originOf } from "./store.js";
 import { When } from "./time.js";
 
 const LONG_MESSAGE = 1200;
 const DRAWN_AT_ONCE = 2;
 const BEHIND = 300;
 
+// Who asked: whoever looks at the page may have, or somebody on GitHub, or another program.
+function Asker({ task }) {
+  const origin = originOf(task.id);
+  if (!task.from_outside) return html`<span>You</span>`;
+  if (!origin) return html`<span>From outside</span>`;
+  const who = origin.by ?? (origin.kind === "github" ? "A failed check" : "Webhook");
+  const place = origin.url ? html`<a class="message-place" href=${origin.url} target="_blank" rel="noopener noreferrer">${origin.name}</a>` : html`<span class="message-place">${origin.name}</span>`;
+  return html`<span>${who}</span> ${place}`;
+}
+
 class Message extends Component {
+  componentDidMount() {
+    const { task } = this.props;
+    if (task.from_outside && !originOf(task.id)) loadTask(task.id).catch(() => {});
+  }
   render({ task }, { whole }) {
     const long = task.message.length > LONG_MESSAGE;
     const text = long && !whole ? `${task.message.slice(0, LONG_MESSAGE)}…` : task.message;
     return html`<div class="message">
-      <p class="message-head"><span>You</span> <${Icon} name="chevron" /> <span class="message-agent">${task.agent}</span>
+      <p class="message-head"><${Asker} task=${task} /> <${Icon} name="chevron" /> <span class="message-agent">${task.agent}</span>
         <${When} at=${task.created_at} /><${Copy} text=${task.message} what="message" /></p>
       <p class="message-text">${text}</p>
       ${long && html`<button type="button" class="more" onClick=${() => this.setState({ whole: !whole })}>

@@ -5,7 +5,7 @@ import { put, remove } from "../api.js";
 import { plural } from "../format.js";
 import { announce } from "../live.js";
 import { When } from "../time.js";
-import { Act, Form, fill } from "./parts.js";
+import { Act, Form, Removal, fill } from "./parts.js";
 
 const STATES = { usable: "usable", refused: "refused", expired: "expired", unreadable: "unreadable" };
 const UNREADABLE = "It was encrypted under another key: give ERRAND_FERNET_KEYS that key too, or store it again.";
@@ -28,24 +28,6 @@ function facts(one) {
     one.retry_at && html`tried again at <${When} at=${one.retry_at} words=${moment} />`,
     one.waiting > 0 && `${plural(one.waiting, "task")} ${one.waiting === 1 ? "waits" : "wait"} for it`,
   ].filter(Boolean).flatMap((fact, place) => (place ? [" · ", fact] : [fact]));
-}
-
-// Asked twice, in the button itself: what is removed cannot be had back.
-function Removal({ name, done }) {
-  const [sure, setSure] = useState(false);
-  const [problem, setProblem] = useState("");
-  async function act() {
-    if (!sure) return setSure(true);
-    try {
-      await remove(at(name));
-      await done();
-    } catch (refused) {
-      setProblem(refused.message);
-    }
-  }
-  return html`<button type="button" class=${`button small ${sure ? "danger" : "quiet"}`} aria-label=${`Remove ${name}`} onClick=${act} onBlur=${() => setSure(false)}>
-      ${sure ? "Really remove" : "Remove"}</button>
-    ${problem && html`<span class="settings-problem" role="alert">${problem}</span>`}`;
 }
 
 function Value({ kind }) {
@@ -72,7 +54,7 @@ function Credentials({ items, reload }) {
         <span class="settings-note">${facts(one)}</span>
         ${(one.state === "unreadable" || one.detail) && html`<span class="settings-note">${one.state === "unreadable" ? UNREADABLE : one.detail}</span>`}</span>
       <span class="settings-acts">${one.state === "refused" && html`<${Act} path=${`${at(one.name)}/retry`} done=${reload} words="Try again" what=${`Try ${one.name} again`} />`}
-        ${one.kind !== "environment" && html`<${Removal} name=${one.name} done=${reload} />`}</span>
+        ${one.kind !== "environment" && html`<${Removal} act=${() => remove(at(one.name))} name=${one.name} done=${reload} />`}</span>
     </li>`)}</ul>
     ${!items.length && html`<p class="settings-note">None is stored yet. Agents use what the workers have in their environment.</p>`}`;
 }

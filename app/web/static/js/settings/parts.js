@@ -30,8 +30,8 @@ export async function fill(id, path, draw) {
   }
 }
 
-// A form whose fields are handed to `send` by name; what is refused is said below it.
-export function Form({ send, children, submit, label }) {
+// A form whose fields are handed to `send` by name; what is refused is said below it. `keep`: it stays filled in.
+export function Form({ send, children, submit, label, keep }) {
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
   async function onSubmit(event) {
@@ -41,7 +41,7 @@ export function Form({ send, children, submit, label }) {
     setProblem("");
     try {
       await send(Object.fromEntries(new FormData(form)));
-      form.reset();
+      if (!keep) form.reset();
     } catch (refused) {
       setProblem(refused.message);
     }
@@ -66,6 +66,24 @@ export function Act({ path, body, done, words, what }) {
     }
   }
   return html`<button type="button" class="button small" aria-label=${what} onClick=${act}>${words}</button>
+    ${problem && html`<span class="settings-problem" role="alert">${problem}</span>`}`;
+}
+
+// Asked twice, in the button itself: what is removed cannot be had back.
+export function Removal({ act: forget, name, done }) {
+  const [sure, setSure] = useState(false);
+  const [problem, setProblem] = useState("");
+  async function act() {
+    if (!sure) return setSure(true);
+    try {
+      await forget();
+      await done();
+    } catch (refused) {
+      setProblem(refused.message);
+    }
+  }
+  return html`<button type="button" class=${`button small ${sure ? "danger" : "quiet"}`} aria-label=${`Remove ${name}`} onClick=${act} onBlur=${() => setSure(false)}>
+      ${sure ? "Really remove" : "Remove"}</button>
     ${problem && html`<span class="settings-problem" role="alert">${problem}</span>`}`;
 }
 
