@@ -167,7 +167,7 @@ class Plant:
         beat = ("-B", "-s", str(self.folder / "beat-schedule"))
         lines = {
             "web": (*web, "wsgi:app"),
-            "control": (*celery, "-Q", "control", "-n", "control@%h", "-c", "2", *_QUIET, *beat),
+            "control": (*celery, "-Q", "control", "-n", "control@%h", "-c", "8", *_QUIET, *beat),
         }
         for name in ("worker-1", "worker-2"):
             lines[name] = (*celery, "-Q", "runs", "-n", f"{name}@%h", "-c", str(concurrency), *_QUIET)

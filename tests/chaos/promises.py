@@ -30,9 +30,12 @@ _TAKEN_AWAY = frozenset(
         "ConnectionResetError",
         "BrokenPipeError",
         "ExecAbortError",
+        # Of a pool of connections that has none left to give back, where it could not make another.
+        "IndexError",
         "OperationalError",
         "OutOfMemoryError",
         "ReadOnlyError",
+        "RecoverableConnectionError",
         "ResponseError",
         "RestartFreqExceeded",
         "SchedulingError",

@@ -1,0 +1,1 @@
+"""GitHub against the processes of the Procfile."""
