@@ -38,7 +38,7 @@ def test_what_needs_somebody_since_days_says_since_when(visitor: Visitor, stage:
     stage.age(stage.play("Done long ago", [Text(text="Yes.")]), days=3)
     visitor.go("/")
 
-    failed = visitor.see(".entry[title='Failed long ago'] .entry-meta").inner_text()
+    failed = visitor.see(".needs-you .entry[title='Failed long ago'] .entry-meta").inner_text()
     done = visitor.see(".entry[title='Done long ago'] .entry-meta").inner_text()
     assert re.fullmatch(r"[A-Z][a-z]{2} \d+", failed)
     assert re.fullmatch(r"\d+:\d\d( [AP]M)?", done)

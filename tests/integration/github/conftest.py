@@ -52,6 +52,12 @@ def replier(access: AppAccess, hello: Repository) -> Client:
 
 
 @pytest.fixture
+def checker(access: AppAccess, hello: Repository) -> Client:
+    """A Client that tells of checks."""
+    return Client(access.api(hello.full_name, Scope.CHECK), hello.full_name)
+
+
+@pytest.fixture
 def pusher(access: AppAccess, hello: Repository) -> Client:
     """A Client that pushes."""
     return Client(access.api(hello.full_name, Scope.PUSH), hello.full_name)

@@ -142,11 +142,11 @@ def test_a_pull_request_is_opened_and_found(hello: Repository, pusher: Client) -
     assert hello.pulls[number]["draft"] is True
 
 
-def test_a_check_run_begins_and_ends(hello: Repository, replier: Client) -> None:
+def test_a_check_run_begins_and_ends(hello: Repository, checker: Client) -> None:
     """With a conclusion, on the head of the pull request."""
     sha = hello.pulls[2]["head"]["sha"]
-    check = replier.create_check(name="agent", sha=sha, link="https://errand.example/t", external_id="t-1")
-    replier.finish_check(check, conclusion="neutral", title="Stopped", summary="Somebody stopped it.")
+    check = checker.create_check(name="agent", sha=sha, link="https://errand.example/t", external_id="t-1")
+    checker.finish_check(check, conclusion="neutral", title="Stopped", summary="Somebody stopped it.")
 
     known = hello.checks[check]
     assert (known["status"], known["conclusion"], known["head_sha"]) == ("completed", "neutral", sha)
