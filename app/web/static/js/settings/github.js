@@ -5,6 +5,9 @@ import { get, post } from "../api.js";
 import { When } from "../time.js";
 import { ROLES, Act, Form, fill, role } from "./parts.js";
 
+// A narrow column breaks it where its words end, not in the middle of one.
+const named = ({ event, action }) => [event, action].filter(Boolean).join(".").split(/(?<=[._])/).map((part) => html`${part}<wbr />`);
+
 const may = (least) => ROLES.indexOf(role()) >= ROLES.indexOf(least);
 const AGAIN = ["ignored", "refused", "failed"];
 
@@ -34,7 +37,7 @@ function Sent({ sent }) {
     <div class="settings-table"><table>
       <thead><tr><th scope="col">When</th><th scope="col">What</th><th scope="col">Our answer</th></tr></thead>
       <tbody>${sent.map((one) => html`<tr key=${one.id}><td><${When} at=${one.delivered_at} /></td>
-        <td class="settings-what">${one.action ? `${one.event}.${one.action}` : one.event}${one.redelivery && html` <span class="settings-note">again</span>`}</td>
+        <td class="settings-what">${named(one)}${one.redelivery && html` <span class="settings-note">again</span>`}</td>
         <td><span class=${`badge ${one.status_code >= 400 || !one.status_code ? "is-refused" : ""}`}>${one.status_code || "none"}</span> ${one.status}</td></tr>`)}</tbody>
     </table></div>
   </details>`;
@@ -57,7 +60,7 @@ function Verdict({ one }) {
 function Line({ one, reload }) {
   const path = `/api/deliveries/${encodeURIComponent(one.id)}/redeliver`;
   return html`<tr><td><${When} at=${one.received_at} /></td>
-    <td class="settings-what">${one.action ? `${one.event}.${one.action}` : one.event} <span class="settings-note">${[one.sender, one.repository].filter(Boolean).join(" in ")}</span></td>
+    <td class="settings-what">${named(one)} <span class="settings-note">${[one.sender, one.repository].filter(Boolean).join(" in ")}</span></td>
     <td><${Verdict} one=${one} /> ${one.reason} ${one.task_id && html`<a href=${`/tasks/${one.task_id}`}>Task</a>`} <${Answer} one=${one} reload=${reload} />
       ${may("operator") && AGAIN.includes(one.verdict) && html` <${Act} path=${path} done=${reload} words="Again" what=${`Decide anew on ${one.id}`} />`}</td></tr>`;
 }
