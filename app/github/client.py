@@ -1,6 +1,7 @@
 """The calls that Errand makes in one repository, typed."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 from app.domain.gate import Permission
@@ -120,25 +121,23 @@ class Client:
         path = f"{self._root}/pulls/{number}/reviews/{review_id}/comments"
         return _all(ReviewComment, self._api.pages(path, most=_MOST))
 
-    def find_comment(self, number: int, reply_id: str, *, own_login: str) -> Comment | None:
-        """Return our comment that is the Reply with this id, be it in the conversation or at a line.
+    def find_comment(self, number: int, reply_id: str, *, own_login: str, since: datetime) -> Comment | None:
+        """Return our comment of after `since` that is the Reply with this id; None: there is none.
 
         Asked before posting after an outcome that is not known. Somebody else's comment with our mark is
-        not ours.
+        not ours. Without `since` a long thread would be read from its beginning, and not to its end.
         """
         path = f"{self._root}/issues/{number}/comments"
-        return next(
-            (
-                one
-                for one in _all(Comment, self._api.pages(path, most=_MOST))
-                if _is(one, reply_id, own_login)
-            ),
-            None,
-        )
+        found = self._api.pages(path, most=_MOST, parameters=_after(since))
+        return next((one for one in _all(Comment, found) if _is(one, reply_id, own_login)), None)
 
-    def find_line_comment(self, number: int, reply_id: str, *, own_login: str) -> ReviewComment | None:
-        """Return our comment in a review thread that is the Reply with this id."""
-        return next((one for one in self.line_comments(number) if _is(one, reply_id, own_login)), None)
+    def find_line_comment(
+        self, number: int, reply_id: str, *, own_login: str, since: datetime
+    ) -> ReviewComment | None:
+        """Return our comment of after `since` in a review thread that is the Reply with this id."""
+        path = f"{self._root}/pulls/{number}/comments"
+        found = self._api.pages(path, most=_MOST, parameters=_after(since))
+        return next((one for one in _all(ReviewComment, found) if _is(one, reply_id, own_login)), None)
 
     def create_comment(self, number: int, body: str) -> Comment:
         """Post a comment."""
@@ -245,6 +244,11 @@ class Client:
 
 def _all(form: type[One], found: Iterable[object]) -> list[One]:
     return [read(form, one) for one in found]
+
+
+def _after(since: datetime) -> dict[str, str]:
+    # In whole seconds, as GitHub describes it.
+    return {"since": since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
 def _is(comment: Comment, reply_id: str, own_login: str) -> bool:

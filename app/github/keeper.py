@@ -37,6 +37,8 @@ TURN = 15.0
 EDIT_EVERY, LOOK_EVERY = 10.0, 2.0
 #: Seconds before the next try where GitHub is away, and after which nobody tries any more.
 _BACKOFF, _LONGEST, _GIVE_UP = 2.0, 60.0, timedelta(days=3)
+#: How far GitHub's clock may be behind ours.
+_CLOCKS = timedelta(hours=1)
 #: Of how many of the newest Events the plan is read.
 _EVENTS = 1000
 
@@ -222,7 +224,7 @@ class Keeper:
     def _found(self, client: Client, reply: KeptReply) -> int | None:
         number, login = reply.trigger.thread.number, self._ours.login
         find = client.find_comment if reply.reply_to is None else client.find_line_comment
-        found = find(number, reply.id, own_login=login)
+        found = find(number, reply.id, own_login=login, since=reply.created_at - _CLOCKS)
         return None if found is None else found.id
 
     def _made(self, client: Client, reply: KeptReply, text: str) -> int:

@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from tests.fakes.github import git_http
@@ -77,7 +78,12 @@ def comments(call: Call) -> tuple[int, Any]:
     """GET the comments of an issue."""
     number = call.number("issue_number")
     _found(call.repository.issues, number)
-    return 200, call.repository.of_thread(number)
+    return 200, _since(call, call.repository.of_thread(number))
+
+
+def _since(call: Call, found: list[Json]) -> list[Json]:
+    since = datetime.fromisoformat(call.query.get("since", "1970-01-01T00:00:00Z"))
+    return [one for one in found if datetime.fromisoformat(one["updated_at"]) >= since]
 
 
 def create_comment(call: Call) -> tuple[int, Any]:
@@ -222,9 +228,8 @@ def open_pull(call: Call) -> tuple[int, Any]:
 def line_comments(call: Call) -> tuple[int, Any]:
     """GET the comments on lines of a pull request."""
     end = f"/pulls/{call.number('pull_number')}"
-    return 200, [
-        one for one in call.repository.line_comments.values() if one["pull_request_url"].endswith(end)
-    ]
+    of_pull = [one for one in call.repository.line_comments.values() if one["pull_request_url"].endswith(end)]
+    return 200, _since(call, of_pull)
 
 
 def answer_line_comment(call: Call) -> tuple[int, Any]:

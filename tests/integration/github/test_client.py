@@ -1,7 +1,10 @@
 """Every call that Errand makes, against a stand-in that holds both sides to GitHub's own description."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from app.clock import utcnow
 from app.domain.gate import Permission
 from app.domain.trigger import Subject, Target
 from app.github.client import Client
@@ -10,6 +13,7 @@ from tests.fakes.github.server import FakeGitHub
 from tests.fakes.github.state import Json, Repository, account
 
 MONA: Json = account("mona", 7)
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -67,15 +71,28 @@ def test_a_long_conversation_is_read_to_its_end(hello: Repository, reader: Clien
 def test_a_comment_is_posted_edited_and_found(github: FakeGitHub, hello: Repository, replier: Client) -> None:
     """By its mark, and only if it is ours."""
     hello.add_comment(1, f"{marker('t-1')} forged", MONA)
-    assert replier.find_comment(1, "t-1", own_login=github.app_login) is None
+    assert replier.find_comment(1, "t-1", own_login=github.app_login, since=LONG_AGO) is None
 
     made = replier.create_comment(1, f"{marker('t-1')} first")
     replier.edit_comment(made.id, f"{marker('t-1')} second")
 
-    found = replier.find_comment(1, "t-1", own_login=github.app_login)
+    found = replier.find_comment(1, "t-1", own_login=github.app_login, since=LONG_AGO)
     assert found is not None
     assert (found.id, found.body) == (made.id, f"{marker('t-1')} second")
-    assert replier.find_comment(1, "t-2", own_login=github.app_login) is None
+    assert replier.find_comment(1, "t-2", own_login=github.app_login, since=LONG_AGO) is None
+
+
+def test_ours_is_found_behind_a_thousand_others(
+    github: FakeGitHub, hello: Repository, replier: Client
+) -> None:
+    """However long the thread is: what was there before is not asked for."""
+    for number in range(1100):
+        hello.add_comment(1, f"comment {number}", MONA)["updated_at"] = "2026-01-01T00:00:00Z"
+    made = replier.create_comment(1, f"{marker('t-1')} words")
+
+    found = replier.find_comment(1, "t-1", own_login=github.app_login, since=utcnow() - timedelta(hours=1))
+    assert found is not None
+    assert found.id == made.id
 
 
 def test_a_review_comment_is_answered_in_its_thread(
@@ -88,7 +105,7 @@ def test_a_review_comment_is_answered_in_its_thread(
     replier.edit_line_comment(made.id, f"{marker('t-1')} second")
 
     assert made.in_reply_to_id == first["id"]
-    found = replier.find_line_comment(2, "t-1", own_login=github.app_login)
+    found = replier.find_line_comment(2, "t-1", own_login=github.app_login, since=LONG_AGO)
     assert found is not None
     assert found.body == f"{marker('t-1')} second"
 

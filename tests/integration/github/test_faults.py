@@ -5,9 +5,11 @@ import socket
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 
 import pytest
 
+from app.clock import utcnow
 from app.github import api_errors
 from app.github.access import AppAccess, Scope, TokenAccess
 from app.github.client import Client
@@ -90,7 +92,10 @@ def test_gh_02_a_comment_that_was_posted_in_silence_is_found(
     with pytest.raises(api_errors.OutcomeUnknown):
         replier.create_comment(1, f"{marker('t-1')} words")
 
-    assert replier.find_comment(1, "t-1", own_login=github.app_login) is not None
+    assert (
+        replier.find_comment(1, "t-1", own_login=github.app_login, since=utcnow() - timedelta(hours=1))
+        is not None
+    )
 
 
 def test_nobody_there_is_unreachable() -> None:
