@@ -115,16 +115,21 @@ class Publish:
             )
             now = client.branch(start.branch)
             if signed_.commits and now != signed_.tip:
-                changes.push(
-                    mirror.git,
-                    remote.url,
-                    signed_.tip,
-                    start.branch,
-                    expect=now,
-                    ours=start.pull_number is None,
-                    protocols=remote.protocols,
-                    settings=signed(token),
-                )
+                try:
+                    changes.push(
+                        mirror.git,
+                        remote.url,
+                        signed_.tip,
+                        start.branch,
+                        expect=now,
+                        ours=start.pull_number is None,
+                        protocols=remote.protocols,
+                        settings=signed(token),
+                    )
+                except Refused:
+                    # Git sends again what a lost connection swallowed, and is refused for its own first push.
+                    if client.branch(start.branch) != signed_.tip:
+                        raise
         return signed_
 
     def _rules(self, reply: KeptReply, redactor: Redactor) -> Rules:
