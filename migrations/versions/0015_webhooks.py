@@ -12,6 +12,12 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _create_webhooks()
+    _create_hook_deliveries()
+    _create_callbacks()
+
+
+def _create_webhooks() -> None:
     op.create_table(
         "webhooks",
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -39,6 +45,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_webhooks")),
     )
+
+
+def _create_hook_deliveries() -> None:
     op.create_table(
         "hook_deliveries",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -63,6 +72,9 @@ def upgrade() -> None:
     )
     for columns in (["webhook", "key"], ["webhook", "received_at", "id"], ["received_at"], ["task_id"]):
         op.create_index(op.f(f"ix_hook_deliveries_{'_'.join(columns)}"), "hook_deliveries", columns)
+
+
+def _create_callbacks() -> None:
     op.create_table(
         "callbacks",
         sa.Column("id", sa.String(length=36), nullable=False),
