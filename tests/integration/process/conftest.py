@@ -103,7 +103,7 @@ def drain() -> Callable[[Process], tuple[bytes, bytes]]:
 
 
 def descriptors() -> set[str]:
-    """Return what this process has open."""
+    """Return what this process has open; what an earlier test left may be collected, and go, at any time."""
     found = set()
     for fd in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):

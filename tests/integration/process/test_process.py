@@ -157,7 +157,7 @@ def test_arguments_the_system_refuses(tmp_path: Path, argv: tuple[str, ...]) -> 
     before = descriptors()
     with pytest.raises(ProgramNotExecutable):
         Process.start(Command(argv, tmp_path, ENV), mark=new_mark("test"))
-    assert descriptors() == before
+    assert not descriptors() - before
 
 
 def test_no_descriptor_left(tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_no_descriptor_left(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
-    assert descriptors() == before
+    assert not descriptors() - before
 
 
 def test_an_unusable_workspace(tmp_path: Path) -> None:
@@ -431,9 +431,9 @@ def test_starts_from_many_threads_leak_nothing(tmp_path: Path, drain: Drain) -> 
         outputs = list(pool.map(one, range(100)))
 
     assert outputs == [str(number).encode() for number in range(100)]
-    assert descriptors() == before
+    assert not descriptors() - before
     assert children() == []
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads
 
 
 def test_run_returns_what_was_printed() -> None:
