@@ -36,6 +36,7 @@ class Repository(Lenient):
     private: bool = False
     archived: bool = False
     default_branch: str | None = None
+    clone_url: str | None = None
 
 
 class RepositoryName(Lenient):
@@ -71,8 +72,8 @@ class Ref(Lenient):
     repo: RepositoryName | None = None
 
 
-class Issue(Lenient):
-    """An issue, or a pull request as issues see it."""
+class Opened(Lenient):
+    """What an issue and a pull request have in common."""
 
     id: Id
     number: Id
@@ -83,21 +84,17 @@ class Issue(Lenient):
     locked: bool = False
     created_at: AwareDatetime
     updated_at: AwareDatetime
+
+
+class Issue(Opened):
+    """An issue, or a pull request as issues see it."""
+
     pull_request: dict[str, Any] | None = None
 
 
-class PullRequest(Lenient):
+class PullRequest(Opened):
     """A pull request."""
 
-    id: Id
-    number: Id
-    title: str
-    body: str | None = None
-    user: User | None = None
-    state: str = "open"
-    locked: bool = False
-    created_at: AwareDatetime
-    updated_at: AwareDatetime
     head: Ref
     base: Ref
 

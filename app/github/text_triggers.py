@@ -4,7 +4,7 @@ from typing import Any
 
 from app.domain.trigger import Command, Ignored, Mention, Subject, Target, Trigger, TriggerKind
 from app.github.asking import Said, asked, before_edit, unwelcome
-from app.github.payload import Payload, User
+from app.github.payload import Opened, Payload, User
 from app.github.rules import Rules
 from app.github.subjects import (
     account,
@@ -24,36 +24,14 @@ SUBMITTED = "submitted"
 def issue(payload: Payload, rules: Rules) -> Trigger | Ignored:
     """Read `issues.opened` and `.edited`."""
     found = sure(payload.issue)
-    said = Said(found.title, found.body or "")
-    mention = _mention(payload, rules, said, found.user)
-    if isinstance(mention, Ignored):
-        return mention
-    return _trigger(
-        payload,
-        mention,
-        thread=issue_thread(payload, found),
-        at=found.updated_at if payload.action == "edited" else found.created_at,
-        key=key(payload, "issue", found.id, *said),
-        target=Target(subject=Subject.ISSUE, id=found.number),
-    )
+    return _opened(payload, rules, found, "issue", thread=issue_thread(payload, found))
 
 
 def pull_request(payload: Payload, rules: Rules) -> Trigger | Ignored:
     """Read `pull_request.opened` and `.edited`."""
     found = sure(payload.pull_request)
-    said = Said(found.title, found.body or "")
-    mention = _mention(payload, rules, said, found.user)
-    if isinstance(mention, Ignored):
-        return mention
-    return _trigger(
-        payload,
-        mention,
-        thread=pull_thread(payload, found),
-        head=head(found),
-        at=found.updated_at if payload.action == "edited" else found.created_at,
-        key=key(payload, "pull_request", found.id, *said),
-        target=Target(subject=Subject.ISSUE, id=found.number),
-    )
+    where = {"thread": pull_thread(payload, found), "head": head(found)}
+    return _opened(payload, rules, found, "pull_request", **where)
 
 
 def comment(payload: Payload, rules: Rules) -> Trigger | Ignored:
@@ -120,6 +98,21 @@ def review_comment(payload: Payload, rules: Rules) -> Trigger | Ignored:
         review_id=review_id if whole else None,
         reply_to=found.in_reply_to_id or found.id,
         place=place(found),
+    )
+
+
+def _opened(payload: Payload, rules: Rules, found: Opened, kind: str, **where: Any) -> Trigger | Ignored:
+    said = Said(found.title, found.body or "")
+    mention = _mention(payload, rules, said, found.user)
+    if isinstance(mention, Ignored):
+        return mention
+    return _trigger(
+        payload,
+        mention,
+        **where,
+        at=found.updated_at if payload.action == "edited" else found.created_at,
+        key=key(payload, kind, found.id, *said),
+        target=Target(subject=Subject.ISSUE, id=found.number),
     )
 
 

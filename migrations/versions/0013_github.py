@@ -1,5 +1,7 @@
 """What comes from GitHub and goes back to it: Deliveries, threads and their Sessions, Replies."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -85,6 +87,23 @@ def _create_deliveries() -> None:
 def _create_replies() -> None:
     op.create_table(
         "replies",
+        *_asked(),
+        *_told(),
+        sa.ForeignKeyConstraint(
+            ["task_id"], ["tasks.id"], name=op.f("fk_replies_task_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_replies")),
+        sa.UniqueConstraint("task_id", name=op.f("uq_replies_task_id")),
+    )
+    op.create_index("ix_replies_branch", "replies", ["repository_id", "branch"])
+    op.create_index(op.f("ix_replies_delivery_id"), "replies", ["delivery_id"])
+    op.create_index("ix_replies_requester", "replies", ["requester_id", "created_at"])
+    op.create_index("ix_replies_state", "replies", ["state", "next_at"])
+    op.create_index("ix_replies_thread", "replies", ["repository_id", "number", "created_at"])
+
+
+def _asked() -> tuple[sa.Column[Any], ...]:
+    return (
         sa.Column("id", sa.String(length=36), nullable=False, comment="what the comment's hidden mark holds"),
         sa.Column("task_id", sa.String(length=36), nullable=True, comment="NULL: a notice"),
         sa.Column(
@@ -123,6 +142,11 @@ def _create_replies() -> None:
         sa.Column(
             "reply_to", sa.BigInteger(), nullable=True, comment="the review comment whose thread it stands in"
         ),
+    )
+
+
+def _told() -> tuple[sa.Column[Any], ...]:
+    return (
         sa.Column("comment_id", sa.BigInteger(), nullable=True),
         sa.Column("reaction_id", sa.BigInteger(), nullable=True, comment="of the eyes"),
         sa.Column("check_run_id", sa.BigInteger(), nullable=True),
@@ -143,17 +167,7 @@ def _create_replies() -> None:
         ),
         sa.Column("created_at", Utc(), nullable=False),
         sa.Column("finished_at", Utc(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["task_id"], ["tasks.id"], name=op.f("fk_replies_task_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_replies")),
-        sa.UniqueConstraint("task_id", name=op.f("uq_replies_task_id")),
     )
-    op.create_index("ix_replies_branch", "replies", ["repository_id", "branch"])
-    op.create_index(op.f("ix_replies_delivery_id"), "replies", ["delivery_id"])
-    op.create_index("ix_replies_requester", "replies", ["requester_id", "created_at"])
-    op.create_index("ix_replies_state", "replies", ["state", "next_at"])
-    op.create_index("ix_replies_thread", "replies", ["repository_id", "number", "created_at"])
 
 
 def downgrade() -> None:

@@ -29,7 +29,7 @@ ROUTES = ("docs/api.md", "docs/protocol.md", "docs/architecture.md")
 #: Where the cases of the catalogue of faults and attacks are listed, and which of its groups and numbers.
 CASES = {
     "docs/reliability.md": {"Q": {*range(1, 13)}, "DB": {*range(1, 9)} - {7}, "LOAD": {*range(1, 6)}},
-    "docs/github.md": {"WH": {*range(1, 20)}, "GH": {*range(1, 8)}},
+    "docs/github.md": {"WH": {*range(1, 21)}, "GH": {*range(1, 8)}},
     "docs/security.md": {
         "API": {*range(1, 15)},
         "WS": {*range(1, 11)},

@@ -1,14 +1,17 @@
 """The stand-in for GitHub, with a repository; whatever is asked and answered is as GitHub describes it."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from app.db.engine import Database
 from app.github.access import AppAccess, Scope
 from app.github.client import Client
 from tests.fakes.github.server import FakeGitHub
 from tests.fakes.github.state import Json, Repository, account
+from tests.integration.github.house import Errand
 
 #: Seconds to connect and between two bytes, short enough to wait for.
 TIMEOUTS = (1.0, 1.0)
@@ -61,3 +64,12 @@ def checker(access: AppAccess, hello: Repository) -> Client:
 def pusher(access: AppAccess, hello: Repository) -> Client:
     """A Client that pushes."""
     return Client(access.api(hello.full_name, Scope.PUSH), hello.full_name)
+
+
+@pytest.fixture
+def errand(database_url: str, github: FakeGitHub, hello: Repository, tmp_path: Path) -> Iterator[Errand]:
+    """An Errand over each kind of database."""
+    db = Database(database_url)
+    yield Errand(db, github, hello, tmp_path)
+    db.close()
+    shutil.rmtree(tmp_path / "data", ignore_errors=True)
