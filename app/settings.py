@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     )
     #: Where GitHub's API and its pages are; an Enterprise server has its own.
     github_api_url: str = Field("https://api.github.com", validation_alias="GITHUB_API_URL")
-    github_server_url: str = Field("https://github.com", validation_alias="GITHUB_SERVER_URL")
+    github_server_url_given: str | None = Field(None, validation_alias="GITHUB_SERVER_URL")
     #: What GitHub signs with; two with a comma between while one takes the other's place.
     github_webhook_secret: SecretStr | None = Field(None, validation_alias="GITHUB_WEBHOOK_SECRET")
     #: As whom Errand speaks to GitHub: as an App, or with one token.
@@ -203,6 +203,24 @@ class Settings(BaseSettings):
         ):
             raise ValueError("tokens go over https:// only")
         return url or None
+
+    @field_validator("github_api_url", "github_server_url_given")
+    @classmethod
+    def _address(cls, url: str | None) -> str | None:
+        parts = urlsplit(url or "https://none")
+        if parts.scheme not in {"https", "http"} or not parts.hostname:
+            raise ValueError("it begins with https://")
+        return url
+
+    @property
+    def github_server_url(self) -> str:
+        """Where GitHub's pages and repositories are: as given, else on the host of its API."""
+        if self.github_server_url_given:
+            return self.github_server_url_given.rstrip("/")
+        api = urlsplit(self.github_api_url)
+        # https://HOST/api/v3 is how an Enterprise server has it, and https://api.HOST how GitHub's own do.
+        hosted = api.path.strip("/") == "" and api.netloc.startswith("api.")
+        return f"{api.scheme}://{api.netloc.removeprefix('api.') if hosted else api.netloc}"
 
     @property
     def database_url(self) -> str:

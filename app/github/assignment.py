@@ -23,6 +23,7 @@ from app.github.errors import NoAccess
 from app.github.git import FAR, NEAR, GitAway, GitFailed, failure, safe_environment
 from app.github.mirror import Mirrors, Remote, Start
 from app.github.ours import Ours
+from app.github.payload import Repository
 from app.github.prompt import render_prompt
 from app.github.thread import context_of
 from app.process import Completed, StartFailed
@@ -83,10 +84,10 @@ class Assignments:
     def _assigned(self, task: Task, reply: KeptReply, begun: str | None) -> "Assigned":
         thread = reply.trigger.thread
         client = self._ours.client(thread.repository, Scope.READ)
-        start = Start(**json.loads(begun)) if begun else self._start(task, reply, client)
-        token = self._ours.access.token(thread.repository, Scope.READ)
-        self._known.learn([token])
-        remote = Remote(thread.repository_id, thread.repository, self._ours.server, token)
+        repository = client.repository()
+        start = Start(**json.loads(begun)) if begun else self._start(task, reply, client, repository)
+        remote = self._ours.remote(repository, Scope.READ)
+        self._known.learn([remote.token])
         then = "" if start.pull_number else ", and a pull request is opened for them"
         message = render_prompt(
             reply.trigger,
@@ -96,14 +97,14 @@ class Assignments:
         )
         return Assigned(self._db, self._mirrors, task=task, remote=remote, start=start, message=message)
 
-    def _start(self, task: Task, reply: KeptReply, client: Client) -> Start:
+    def _start(self, task: Task, reply: KeptReply, client: Client, repository: Repository) -> Start:
         thread = reply.trigger.thread
         if thread.is_pull_request:
             head = reply.head
             pull = client.pull(thread.number)
             ref, sha = (head.ref, head.sha) if head else (pull.head.ref, pull.head.sha)
             return Start(ref, sha, pull.base.ref, thread.number)
-        return self._going_on(reply, client) or self._anew(task, reply, client)
+        return self._going_on(reply, client) or self._anew(task, reply, client, repository)
 
     def _going_on(self, reply: KeptReply, client: Client) -> Start | None:
         """Return the branch of an earlier answer in this thread whose pull request is still open."""
@@ -118,9 +119,9 @@ class Assignments:
             return None
         return Start(pull.head.ref, pull.head.sha, pull.base.ref, pull.number)
 
-    def _anew(self, task: Task, reply: KeptReply, client: Client) -> Start:
+    def _anew(self, task: Task, reply: KeptReply, client: Client, repository: Repository) -> Start:
         thread = reply.trigger.thread
-        base = client.repository().default_branch or "main"
+        base = repository.default_branch or "main"
         sha = client.branch(base)
         if sha is None:
             raise GitFailed(f"{thread.repository} has no commit on {base}")

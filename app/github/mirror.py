@@ -32,19 +32,14 @@ class Remote:
     id: int
     #: owner/name.
     name: str
-    #: Where GitHub itself is: the only host that git speaks to.
-    server: str
+    #: Where it is cloned from: the only host that git speaks to.
+    url: str
     token: str
-
-    @property
-    def url(self) -> str:
-        """Where it is cloned from."""
-        return f"{self.server.rstrip('/')}/{self.name}.git"
 
     @property
     def protocols(self) -> tuple[str]:
         """How: https, or http where the server is one of this machine's."""
-        return (self.server.partition(":")[0],)
+        return (self.url.partition(":")[0],)
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from urllib.parse import urlsplit
 
 from app.github.access import Access, AppAccess, Scope
 from app.github.app_info import app_info, own_account
 from app.github.client import Client
 from app.github.errors import NoAccess
+from app.github.mirror import Remote
+from app.github.payload import Repository
 
 
 @dataclass(frozen=True)
@@ -15,7 +18,7 @@ class Ours:
 
     #: None: nobody has set one.
     given: Access | None
-    #: Where repositories are cloned from.
+    #: Where its pages and repositories are.
     server: str
 
     @property
@@ -36,6 +39,18 @@ class Ours:
     def author(self) -> tuple[str, str]:
         """Name and address of the author of what is pushed."""
         return self.login, f"{self.login}@users.noreply.github.com"
+
+    def remote(self, repository: Repository, scope: Scope) -> Remote:
+        """Return where git fetches and pushes, with a token for that; raises GitHubError."""
+        token = self.access.token(repository.full_name, scope)
+        return Remote(repository.id, repository.full_name, self._clone_url(repository), token)
+
+    def _clone_url(self, repository: Repository) -> str:
+        """GitHub says it. A token goes there, so another host, or one in the clear, is not believed."""
+        said, server = urlsplit(repository.clone_url or ""), urlsplit(self.server)
+        if (said.scheme, said.hostname) == (server.scheme, server.hostname) and repository.clone_url:
+            return repository.clone_url
+        return f"{self.server}/{repository.full_name}.git"
 
     def client(self, repository: str, scope: Scope) -> Client:
         """Return the calls in one repository; raises GitHubError."""

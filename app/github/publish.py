@@ -13,7 +13,7 @@ from app.github import api_errors, changes
 from app.github.access import Scope
 from app.github.changes import Refused, Rules
 from app.github.git import GitAway, GitFailed, signed
-from app.github.mirror import Mirrors, Remote, Start, base_of
+from app.github.mirror import Mirrors, Start, base_of
 from app.github.ours import Ours
 from app.github.pull_text import co_author, pull_body, pull_title
 from app.security.redact import Redactor
@@ -101,11 +101,11 @@ class Publish:
 
     def _pushed(self, reply: KeptReply, start: Start, data: bytes, redactor: Redactor) -> changes.Signed:
         thread = reply.trigger.thread
-        token = self._ours.access.token(thread.repository, Scope.PUSH)
-        remote = Remote(thread.repository_id, thread.repository, self._ours.server, token)
         client = self._ours.client(thread.repository, Scope.PUSH)
-        if start.branch == client.repository().default_branch:
+        repository = client.repository()
+        if start.branch == repository.default_branch:
             raise Refused("They are for the default branch, which only people push to.")
+        remote = self._ours.remote(repository, Scope.PUSH)
         with self._mirrors.open(remote) as mirror:
             mirror.fetch(start)
             tip = changes.take_over(mirror.git, data)
@@ -124,7 +124,7 @@ class Publish:
                         expect=now,
                         ours=start.pull_number is None,
                         protocols=remote.protocols,
-                        settings=signed(token),
+                        settings=signed(remote.token),
                     )
                 except Refused:
                     # Git sends again what a lost connection swallowed, and is refused for its own first push.

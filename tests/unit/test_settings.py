@@ -30,6 +30,37 @@ def test_a_platforms_database_url_is_taken_as_it_comes(
     assert load_settings().database_url == used
 
 
+@pytest.mark.parametrize(
+    ("given", "server"),
+    [
+        ({}, "https://github.com"),
+        ({"GITHUB_API_URL": "https://api.github.com/"}, "https://github.com"),
+        ({"GITHUB_API_URL": "https://git.example.com/api/v3"}, "https://git.example.com"),
+        ({"GITHUB_API_URL": "https://api.octo.ghe.com"}, "https://octo.ghe.com"),
+        ({"GITHUB_API_URL": "http://127.0.0.1:8080"}, "http://127.0.0.1:8080"),
+        (
+            {"GITHUB_API_URL": "http://127.0.0.1:1/api/v3", "GITHUB_SERVER_URL": "http://127.0.0.1:2/"},
+            "http://127.0.0.1:2",
+        ),
+    ],
+)
+def test_githubs_pages_are_on_the_host_of_its_api(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], server: str
+) -> None:
+    """Whoever names the API of an Enterprise server need not name it twice, and no token goes elsewhere."""
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings().github_server_url == server
+
+
+@pytest.mark.parametrize("name", ["GITHUB_API_URL", "GITHUB_SERVER_URL"])
+def test_githubs_addresses_are_addresses(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Told at the start, not at the first webhook."""
+    monkeypatch.setenv(name, "git.example.com")
+    with pytest.raises(InvalidSetting, match=f"{name}.*https://"):
+        load_settings()
+
+
 def test_sqlite_in_the_data_dir_is_the_default(monkeypatch: pytest.MonkeyPatch, elsewhere: Path) -> None:
     """Relative to where it was started, absolute from then on."""
     monkeypatch.setenv("ERRAND_DATA_DIR", "here")

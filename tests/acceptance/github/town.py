@@ -61,7 +61,6 @@ class Town:
             "GITHUB_APP_ID": self.github.app_id,
             "GITHUB_APP_PRIVATE_KEY": self.github.app_key,
             "GITHUB_API_URL": self.github.api_url,
-            "GITHUB_SERVER_URL": self.github.git_url,
             "TMPDIR": str(self.folder),
         }
 

@@ -25,7 +25,12 @@ BRANCH = "agent/issue-1-it-breaks-1f3a9c"
 @pytest.fixture
 def remote(github: FakeGitHub, access: AppAccess, hello: Repository) -> Remote:
     """The repository, with a token that pushes."""
-    return Remote(hello.id, hello.full_name, github.git_url, access.token(hello.full_name, Scope.PUSH))
+    return Remote(
+        hello.id,
+        hello.full_name,
+        f"{github.git_url}/{hello.full_name}.git",
+        access.token(hello.full_name, Scope.PUSH),
+    )
 
 
 @pytest.fixture

@@ -23,7 +23,12 @@ AUTHOR = ("Errand", "errand@example.org")
 @pytest.fixture
 def remote(github: FakeGitHub, access: AppAccess, hello: Repository) -> Remote:
     """The repository, with a token that reads."""
-    return Remote(hello.id, hello.full_name, github.git_url, access.token(hello.full_name, Scope.READ))
+    return Remote(
+        hello.id,
+        hello.full_name,
+        f"{github.git_url}/{hello.full_name}.git",
+        access.token(hello.full_name, Scope.READ),
+    )
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def make(make_app: AppMaker, sqlite: Database, redis_url: str, github: GithubSta
             github_oauth_client_id=CLIENT_ID,
             github_oauth_client_secret=CLIENT_SECRET,
             github_oauth_allow=allow,
-            github_server_url=github.url,
+            github_server_url_given=github.url,
             github_api_url=f"{github.url}/api/v3",
             **given,
         )
