@@ -50,7 +50,11 @@ def before_edit(said: Said, changes: Changes) -> Said | None:
 def unwelcome(sender: User, author: User | None, rules: Rules) -> Ignored | None:
     """Return why nobody asks here: ourselves, a bot, or somebody with another's words."""
     if rules.is_own(sender):
-        return Ignored(code="own_account", reason=f"{sender.login} is Errand's own account.")
+        reason = (
+            f"{sender.login} is Errand's own account, which is never listened to. If you write with it "
+            "yourself, give Errand another account's token, or a GitHub App."
+        )
+        return Ignored(code="own_account", reason=reason)
     is_bot = sender.type != "User" or sender.login.endswith("[bot]")
     if is_bot and sender.login not in rules.bots:
         return Ignored(code="bot", reason=f"{sender.login} is a bot, and bots are not listened to.")
