@@ -28,6 +28,8 @@ AT_ONCE = 1000
 EMPTY_QUEUE_AFTER = timedelta(seconds=15)
 #: ... and behind a long queue at some time.
 LONG_QUEUE_AFTER = timedelta(minutes=10)
+#: For a Delivery, whose second message costs next to nothing.
+LONG_DELIVERIES_AFTER = timedelta(minutes=1)
 #: Seconds between two sweeps: at most, and as a part of a Lease.
 EVERY, EVERY_PART = 5.0, 0.25
 #: How many of control's sweeps a worker waits before it takes what control should have taken.
@@ -130,7 +132,7 @@ class Rescuer:
         except RedisError as error:
             log.warning("redis_away", error=str(error))
             return
-        before = now - (LONG_QUEUE_AFTER if messages else EMPTY_QUEUE_AFTER)
+        before = now - (LONG_DELIVERIES_AFTER if messages else EMPTY_QUEUE_AFTER)
         if self._lost_at is not None:
             before = max(before, self._lost_at)
         waiting = self._db.read(deliveries.unrung, now=now, rung_before=before, limit=AT_ONCE)

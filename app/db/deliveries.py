@@ -20,8 +20,13 @@ _OPEN_TO_ANOTHER = frozenset({Verdict.IGNORED, Verdict.REFUSED, Verdict.FAILED})
 
 
 def record(c: Connection, new: Recorded, body: bytes) -> bool:
-    """Keep a Delivery; return False where its id is known, whatever came with it this time."""
-    values = new.model_dump()
+    """Keep a Delivery; return False where its id is known, whatever came with it this time.
+
+    Where somebody has to act on it, it counts as rung for: one transaction less for each that comes.
+    Whoever then can't ring says so with `unmark`; whoever dies before is found to have been silent.
+    """
+    rung_at = new.received_at if new.state is DeliveryState.RECEIVED else None
+    values = {**new.model_dump(), "rung_at": rung_at}
     try:
         with c.begin_nested():
             packed = zstandard.ZstdCompressor(level=3).compress(body)
@@ -100,7 +105,10 @@ def put_off(c: Connection, delivery_id: str, until: datetime, reason: str | None
 
 
 def take_again(c: Connection, delivery_id: str) -> Recorded:
-    """Let a Delivery that led to nothing be decided anew; raises Conflict for one that led to something."""
+    """Let a Delivery that led to nothing be decided anew; it counts as rung for, as in `record`.
+
+    Raises Conflict for one that led to something.
+    """
     known = lock(c, delivery_id)
     if known.state is DeliveryState.DONE and known.verdict not in _OPEN_TO_ANOTHER:
         raise Conflict(
@@ -110,7 +118,7 @@ def take_again(c: Connection, delivery_id: str) -> Recorded:
     anew = {"state": DeliveryState.RECEIVED, "verdict": None, "code": None, "reason": "", "done_at": None}
     again = update(deliveries).where(deliveries.c.id == delivery_id)
     values = anew if known.state is DeliveryState.DONE else {}
-    c.execute(again.values(**values, tries=0, not_before=None, rung_at=None))
+    c.execute(again.values(**values, tries=0, not_before=None, rung_at=utcnow()))
     return get(c, delivery_id)
 
 
@@ -129,6 +137,11 @@ def unrung(c: Connection, *, now: datetime, rung_before: datetime, limit: int) -
 def mark_rung(c: Connection, delivery_ids: Sequence[str], at: datetime) -> None:
     """Remember that control was told of them."""
     c.execute(update(deliveries).where(deliveries.c.id.in_(sorted(delivery_ids))).values(rung_at=at))
+
+
+def unmark(c: Connection, delivery_id: str) -> None:
+    """Remember that nobody was told of it."""
+    c.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(rung_at=None))
 
 
 def delete_old(c: Connection, before: datetime, *, limit: int = 200) -> bool:

@@ -10,8 +10,9 @@ from sqlalchemy.pool import NullPool
 
 #: The execution options of a transaction that writes: that it does, and until when it may wait to begin.
 WRITES, UNTIL = "errand_write", "errand_until"
-#: Seconds SQLite itself waits for a lock; then we look whether we still want to.
-_BUSY = 1.0
+#: Milliseconds SQLite itself waits for a lock. For its turn to write it waits a few at a time: its waits
+#: grow to a tenth of a second, and whoever writes often, in another process, never lets such a one in.
+_BUSY, _TURN = 1000, 4
 
 
 def make_engine(url: str, *, pooled: bool) -> Engine:
@@ -19,7 +20,7 @@ def make_engine(url: str, *, pooled: bool) -> Engine:
     # The last connection to close checkpoints and syncs the WAL, 10 ms: a worker keeps its own open. Between
     # gevent's threads a pool's locks are worth less than the 0.1 ms that a new connection costs.
     pool: dict[str, Any] = {"pool_size": 20, "max_overflow": -1} if pooled else {"poolclass": NullPool}
-    engine = create_engine(url, connect_args={"timeout": _BUSY}, **pool)
+    engine = create_engine(url, connect_args={"timeout": _BUSY / 1000}, **pool)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
@@ -46,6 +47,7 @@ def _begin(connection: Connection) -> None:
     if not options.get(WRITES):
         connection.exec_driver_sql("BEGIN")
         return
+    connection.exec_driver_sql(f"PRAGMA busy_timeout={_TURN}")
     while True:
         try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -53,4 +55,5 @@ def _begin(connection: Connection) -> None:
             if time.monotonic() >= options[UNTIL]():
                 raise
         else:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={_BUSY}")
             return

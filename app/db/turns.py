@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, not_, or_, select, update
 
 from app.db.github_rows import replies
 from app.db.replies import kept
@@ -14,11 +14,15 @@ from app.domain.task import FINAL, TaskId, TaskState
 from app.errors import Conflict, NotFound
 
 _GOING = (TaskState.QUEUED, TaskState.RUNNING)
+#: Of a Task that still waits there is rarely anything new to tell.
+_WAITING = timedelta(seconds=30)
 
 
 def due(c: Connection, now: datetime, *, limit: int) -> Sequence[str]:
     """Return the ids of Replies that somebody has to look at, those that waited longest first."""
-    query = select(replies.c.id).where(_due(now)).order_by(replies.c.next_at, replies.c.created_at)
+    query = (
+        select(replies.c.id).where(_due(now)).order_by(replies.c.next_at.nulls_first(), replies.c.created_at)
+    )
     return c.execute(query.limit(limit)).scalars().all()
 
 
@@ -101,7 +105,10 @@ def last_pull(c: Connection, reply: KeptReply) -> KeptReply | None:
 
 
 def _due(now: datetime) -> ColumnElement[bool]:
-    return and_(replies.c.state == KeptState.OPEN, or_(replies.c.next_at.is_(None), replies.c.next_at <= now))
+    queued = exists().where(tasks.c.id == replies.c.task_id, tasks.c.state == TaskState.QUEUED)
+    rests = and_(replies.c.comment_id.is_not(None), replies.c.next_at > now - _WAITING, queued)
+    time_has_come = and_(replies.c.next_at <= now, not_(rests))
+    return and_(replies.c.state == KeptState.OPEN, or_(replies.c.next_at.is_(None), time_has_come))
 
 
 def _again() -> ColumnElement[bool]:

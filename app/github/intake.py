@@ -10,7 +10,7 @@ from app.agents import Agents
 from app.clock import utcnow
 from app.credentials.waiting import Publisher
 from app.db import deliveries, doorbells, replies, tasks
-from app.db.engine import Database
+from app.db.engine import Connection, Database
 from app.dispatch import Bell
 from app.domain.delivery import Decision, DeliveryState, Recorded, Verdict
 from app.domain.reply import KeptReply, KeptState
@@ -161,26 +161,24 @@ class Intake:
     def _show(self, row: Recorded) -> None:
         """Show on GitHub that it was taken up: eyes, a thumb for a command; the label that asked goes."""
         reply = self._db.read(replies.of_delivery, row.id)
+        eyes: list[int] = []
         if row.verdict is Verdict.TASK and reply is not None:
-            self._show_task(row, reply)
+            self._show_task(row, reply, eyes)
         elif row.verdict is Verdict.COMMAND:
             delivery = self._delivery(row)
             trigger = read_trigger(delivery, self._self.rules(row.repository or ""))
             if isinstance(trigger, Trigger):
                 client = self._client(trigger, Scope.REPLY)
                 self._quietly(row, lambda: client.react(_carrier(trigger), "+1"))
-        self._db.write(deliveries.finish, row.id)
+        self._db.write(_shown, row.id, reply, eyes)
 
-    def _show_task(self, row: Recorded, reply: KeptReply) -> None:
+    def _show_task(self, row: Recorded, reply: KeptReply, eyes: list[int]) -> None:
         trigger = reply.trigger
         client = self._client(trigger, Scope.REPLY)
 
-        def look() -> None:
-            self._db.write(replies.note_eyes, reply.id, client.react(_carrier(trigger), "eyes"))
-
         # A Reply that is finished has its result's reaction; eyes would come too late.
         if reply.state is KeptState.OPEN:
-            self._quietly(row, look)
+            self._quietly(row, lambda: eyes.append(client.react(_carrier(trigger), "eyes")))
         if trigger.label is not None:
             label = trigger.label
             self._quietly(row, lambda: client.remove_label(trigger.thread.number, label))
@@ -205,6 +203,13 @@ class Intake:
         reason = None if row.verdict is not None else error.message
         self._db.write(deliveries.put_off, row.id, utcnow() + timedelta(seconds=pause), reason)
         log.warning("delivery_put_off", delivery_id=row.id, error=error.message, seconds=pause)
+
+
+def _shown(c: Connection, delivery_id: str, reply: KeptReply | None, eyes: list[int]) -> None:
+    """Write both in one: of many Deliveries at once each transaction counts."""
+    if reply is not None and eyes:
+        replies.note_eyes(c, reply.id, eyes[0])
+    deliveries.finish(c, delivery_id)
 
 
 def _carrier(trigger: Trigger) -> Target:

@@ -58,14 +58,14 @@ def github() -> Answer:
 
 
 def ring(delivery_id: str) -> None:
-    """Tell control of a Delivery that was committed; if nobody hears it, the rescuer rings."""
+    """Tell control of a Delivery that was committed as rung for; if nobody hears it, the rescuer rings."""
     here = services()
-    if not here.bell.deliver(delivery_id):
+    if here.bell.deliver(delivery_id):
         return
     try:
-        here.db.write(deliveries.mark_rung, [delivery_id], utcnow())
+        here.db.write(deliveries.unmark, delivery_id)
     except Unavailable:
-        log.warning("ring_not_marked", delivery_id=delivery_id)
+        log.warning("ring_not_unmarked", delivery_id=delivery_id)  # it is rung once more a little later
 
 
 def recorded(delivery: Delivery, *, content_type: str) -> Recorded:

@@ -83,21 +83,22 @@ def test_the_same_question_leads_to_something_once(db: Database) -> None:
 
 
 def test_who_was_not_told_of_is_found(db: Database) -> None:
-    """Not rung for, or rung for long ago; not what waits for its next try, nor what is done."""
+    """Rung for long ago, or not at all; not what waits for its next try, nor what is done."""
     now = utcnow()
-    for number, name in enumerate("abcd"):
-        db.write(deliveries.record, received(name, received_at=now + timedelta(seconds=number)), b"{}")
-    db.write(deliveries.mark_rung, ["github:b"], now)
+    for name, age in (("a", 0), ("b", 60), ("c", 60), ("d", 60), ("e", 60)):
+        db.write(deliveries.record, received(name, received_at=now - timedelta(seconds=age)), b"{}")
+    db.write(deliveries.unmark, "github:a")
     db.write(deliveries.put_off, "github:c", now + timedelta(minutes=5), "GitHub is away.")
     db.write(deliveries.finish, "github:d")
+    db.write(deliveries.mark_rung, ["github:e"], now)
 
     def found(before: datetime, at: datetime) -> list[str]:
-        return db.read(deliveries.unrung, now=at, rung_before=before, limit=9)
+        return [one[-1] for one in db.read(deliveries.unrung, now=at, rung_before=before, limit=9)]
 
-    assert found(now - timedelta(seconds=9), now) == ["github:a"]
-    assert found(now + timedelta(seconds=9), now) == ["github:a", "github:b"]
+    assert found(now - timedelta(seconds=9), now) == ["b", "a"]
+    assert found(now + timedelta(seconds=9), now) == ["b", "e", "a"]
     later = now + timedelta(minutes=6)
-    assert found(now - timedelta(seconds=9), later) == ["github:a", "github:c"]
+    assert found(now - timedelta(seconds=9), later) == ["b", "c", "a"]
     assert db.read(deliveries.get, "github:c").tries == 1
 
 

@@ -105,7 +105,7 @@ class Desk:
         """Let a new keeper do all that is to be done now, whatever it waits for."""
 
         def at_once(c: Connection) -> None:
-            c.execute(update(reply_rows).values(next_at=utcnow() - timedelta(seconds=1)))
+            c.execute(update(reply_rows).values(next_at=utcnow() - timedelta(hours=1)))
 
         self.db.write(at_once)
         keeper = self.keeper()

@@ -4,9 +4,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from app.clock import utcnow
-from app.db import bundles, replies, tasks, turns
+from app.db import bundles, replies, runs, tasks, turns
+from app.db.github_rows import replies as reply_rows
 from app.domain.reason import Reason, sentence
 from app.domain.reply import KeptState, ReplyKind
 from app.domain.task import AttemptState, TaskState
@@ -45,6 +47,21 @@ def test_one_comment_from_the_queue_to_the_answer(desk: Desk) -> None:
     assert "@agent" not in desk.ours[0]
     assert desk.reactions() == ["+1"]
     assert desk.keeper().due() == []
+
+
+def test_what_waits_in_the_queue_is_looked_at_rarely(desk: Desk) -> None:
+    """Hundreds of them would otherwise keep the database busy; one that begins is told of at once."""
+    task = desk.ask()
+    desk.look()
+
+    def due(seconds_ago: float) -> bool:
+        at = utcnow() - timedelta(seconds=seconds_ago)
+        desk.db.write(lambda c: c.execute(update(reply_rows).values(next_at=at)))
+        return desk.keeper().due() != []
+
+    assert (due(5), due(31)) == (False, True)
+    desk.db.write(runs.claim, task.id, machine="m")
+    assert due(0)
 
 
 @pytest.mark.parametrize(
