@@ -17,6 +17,7 @@ import pytest
 
 from tests.waiting import wait_until
 
+from .cli.command import ERRAND
 from .conftest import Errand, Starter, is_alive
 
 _PARTS = ("valkey-server", "-Q runs", "-Q control", "wsgi:app")
@@ -84,7 +85,11 @@ def test_without_a_sign_in_only_this_machine_is_answered(start_errand: Starter) 
     chat = {"message": "x", "agent": "demo"}
 
     assert httpx.get(f"{url}/api/tasks").status_code == 200
-    assert httpx.get(f"{url}/").status_code == 200
+    assert 'data-via="open"' in httpx.get(f"{url}/").text
+    doctor = subprocess.run(
+        [ERRAND, "doctor", "--json"], capture_output=True, env={**os.environ, "ERRAND_URL": url}, check=False
+    )
+    assert "sign-in" in [finding["check"] for finding in json.loads(doctor.stdout)["findings"]]
     assert any("There is no sign-in" in line for line in httpx.get(f"{url}/api/status").json()["problems"])
     assert "There is no sign-in" in httpx.get(f"{url}/settings").text
     assert httpx.post(f"{url}/api/chat", json=chat).status_code == 202

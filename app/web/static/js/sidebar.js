@@ -5,6 +5,7 @@ import { isWrong } from "./banner.js";
 import { showKeys } from "./dialogs.js";
 import { isSeen, setTheme, theme } from "./drafts.js";
 import { Icon } from "./icons.js";
+import { signedIn } from "./me.js";
 import { find } from "./palette.js";
 import { connection } from "./socket.js";
 import { TaskState, needsLook } from "./status.js";
@@ -76,7 +77,7 @@ export function Sidebar({ openId, isNew, onClose }) {
       <button type="button" class="icon-button" title=${`Colours: ${theme()}`} aria-label=${`Colours: ${theme()}`} onClick=${nextTheme}><${Icon} name="theme" /></button>
       <button type="button" class="icon-button" title="Keys ( ? )" aria-label="Keys" onClick=${showKeys}><${Icon} name="keyboard" /></button>
       <a class="link" href="/settings">Settings</a>
-      <button type="button" class="link" onClick=${signOut}>Sign out</button>
+      ${signedIn() && html`<button type="button" class="link" onClick=${signOut}>Sign out</button>`}
     </div>
   </nav>`;
 }
