@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -48,12 +49,19 @@ def _begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
         return
     connection.exec_driver_sql(f"PRAGMA busy_timeout={_TURN}")
+    try:
+        _take_turn(connection, options[UNTIL])
+    finally:
+        # Also after a turn that never came: the pool hands the connection on to whoever reads.
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={_BUSY}")
+
+
+def _take_turn(connection: Connection, until: Callable[[], float]) -> None:
     while True:
         try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         except OperationalError:
-            if time.monotonic() >= options[UNTIL]():
+            if time.monotonic() >= until():
                 raise
         else:
-            connection.exec_driver_sql(f"PRAGMA busy_timeout={_BUSY}")
             return

@@ -134,6 +134,23 @@ def test_sqlite_gives_up_a_lock_when_its_patience_ends(sqlite_url: str) -> None:
     db.close()
 
 
+def test_who_reads_after_a_turn_that_never_came_waits_as_always(sqlite_url: str) -> None:
+    """The pool hands the same connection on; a write's short waits must not be left on it."""
+    db = Database(sqlite_url, patience=lambda: 0.1)
+
+    def waits(c: Connection) -> int:
+        return int(c.execute(text("PRAGMA busy_timeout")).scalar_one())
+
+    usual = db.read(waits)
+    assert db.write(waits) == usual
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Unavailable):
+            db.write(_ask)
+    assert db.read(waits) == usual == 1000
+    db.close()
+
+
 def test_a_read_only_sqlite_file_is_away(sqlite_url: str) -> None:
     """A disk that was mounted read-only: reads go on, writes say so."""
     db = Database(sqlite_url)
