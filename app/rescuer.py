@@ -112,9 +112,7 @@ class Rescuer:
         if messages is None:
             return
         now = utcnow()
-        before = now - (LONG_QUEUE_AFTER if messages else EMPTY_QUEUE_AFTER)
-        if self._lost_at is not None:
-            before = max(before, self._lost_at)
+        before = self._silent_since(now, LONG_QUEUE_AFTER if messages else EMPTY_QUEUE_AFTER)
         forgotten = self._db.read(doorbells.unrung, now=now, rung_before=before, limit=AT_ONCE)
         if any(told for _, told in forgotten) and self._lost_at is None and self._all_in_queue(messages, now):
             forgotten = [(task_id, told) for task_id, told in forgotten if not told]
@@ -132,14 +130,17 @@ class Rescuer:
         except RedisError as error:
             log.warning("redis_away", error=str(error))
             return
-        before = now - (LONG_DELIVERIES_AFTER if messages else EMPTY_QUEUE_AFTER)
-        if self._lost_at is not None:
-            before = max(before, self._lost_at)
+        before = self._silent_since(now, LONG_DELIVERIES_AFTER if messages else EMPTY_QUEUE_AFTER)
         waiting = self._db.read(deliveries.unrung, now=now, rung_before=before, limit=AT_ONCE)
         rung = list(itertools.takewhile(self._bell.deliver, waiting))
         if rung:
             self._db.write(deliveries.mark_rung, rung, now)
             log.info("delivered_again", deliveries=len(rung))
+
+    def _silent_since(self, now: datetime, patience: timedelta) -> datetime:
+        """Return before when a message may be lost: what Redis lost needs no patience."""
+        before = now - patience
+        return before if self._lost_at is None else max(before, self._lost_at)
 
     def _ring(self, task_ids: Sequence[TaskId], now: datetime) -> None:
         rung = list(itertools.takewhile(self._bell.ring, task_ids))

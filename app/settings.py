@@ -207,8 +207,8 @@ class Settings(BaseSettings):
     @field_validator("github_api_url", "github_server_url_given")
     @classmethod
     def _address(cls, url: str | None) -> str | None:
-        parts = urlsplit(url or "https://none")
-        if parts.scheme not in {"https", "http"} or not parts.hostname:
+        parts = urlsplit(url or "")
+        if url and (parts.scheme not in {"https", "http"} or not parts.hostname):
             raise ValueError("it begins with https://")
         return url
 

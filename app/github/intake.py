@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar
 
 import structlog
 from sqlalchemy.exc import IntegrityError
@@ -29,6 +30,8 @@ from app.github.triggers import read_trigger
 from app.settings import Settings
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 SOURCE = "github"
 #: Seconds before the second try, doubled with each up to the longest; some seven hours in all.
@@ -161,9 +164,9 @@ class Intake:
     def _show(self, row: Recorded) -> None:
         """Show on GitHub that it was taken up: eyes, a thumb for a command; the label that asked goes."""
         reply = self._db.read(replies.of_delivery, row.id)
-        eyes: list[int] = []
+        eyes = None
         if row.verdict is Verdict.TASK and reply is not None:
-            self._show_task(row, reply, eyes)
+            eyes = self._show_task(row, reply)
         elif row.verdict is Verdict.COMMAND:
             delivery = self._delivery(row)
             trigger = read_trigger(delivery, self._self.rules(row.repository or ""))
@@ -172,25 +175,27 @@ class Intake:
                 self._quietly(row, lambda: client.react(_carrier(trigger), "+1"))
         self._db.write(_shown, row.id, reply, eyes)
 
-    def _show_task(self, row: Recorded, reply: KeptReply, eyes: list[int]) -> None:
-        trigger = reply.trigger
+    def _show_task(self, row: Recorded, reply: KeptReply) -> int | None:
+        """Return the id of the eyes, None where there are none."""
+        trigger, eyes = reply.trigger, None
         client = self._client(trigger, Scope.REPLY)
-
         # A Reply that is finished has its result's reaction; eyes would come too late.
         if reply.state is KeptState.OPEN:
-            self._quietly(row, lambda: eyes.append(client.react(_carrier(trigger), "eyes")))
+            eyes = self._quietly(row, lambda: client.react(_carrier(trigger), "eyes"))
         if trigger.label is not None:
             label = trigger.label
             self._quietly(row, lambda: client.remove_label(trigger.thread.number, label))
+        return eyes
 
-    def _quietly(self, row: Recorded, step: Callable[[], object]) -> None:
+    def _quietly(self, row: Recorded, step: Callable[[], T]) -> T | None:
         """Where GitHub refuses for good, the answer is what matters; where it is away, it is tried again."""
         try:
-            step()
+            return step()
         except GitHubError as error:
             if error.retry_after is not None or error.code in _TRANSIENT:
                 raise
             log.warning("not_shown", delivery_id=row.id, error=error.message)
+            return None
 
     def _put_off(self, row: Recorded, error: ErrandError) -> None:
         if row.tries + 1 >= MOST_TRIES:
@@ -205,10 +210,10 @@ class Intake:
         log.warning("delivery_put_off", delivery_id=row.id, error=error.message, seconds=pause)
 
 
-def _shown(c: Connection, delivery_id: str, reply: KeptReply | None, eyes: list[int]) -> None:
+def _shown(c: Connection, delivery_id: str, reply: KeptReply | None, eyes: int | None) -> None:
     """Write both in one: of many Deliveries at once each transaction counts."""
-    if reply is not None and eyes:
-        replies.note_eyes(c, reply.id, eyes[0])
+    if reply is not None and eyes is not None:
+        replies.note_eyes(c, reply.id, eyes)
     deliveries.finish(c, delivery_id)
 
 

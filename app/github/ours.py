@@ -47,11 +47,17 @@ class Ours:
 
     def _clone_url(self, repository: Repository) -> str:
         """GitHub says it. A token goes there, so another host, or one in the clear, is not believed."""
-        said, server = urlsplit(repository.clone_url or ""), urlsplit(self.server)
-        if (said.scheme, said.hostname) == (server.scheme, server.hostname) and repository.clone_url:
-            return repository.clone_url
+        said = repository.clone_url
+        if said and _host(said) == _host(self.server):
+            return said
         return f"{self.server}/{repository.full_name}.git"
 
     def client(self, repository: str, scope: Scope) -> Client:
         """Return the calls in one repository; raises GitHubError."""
         return Client(self.access.api(repository, scope), repository)
+
+
+def _host(url: str) -> tuple[str, str | None]:
+    """Return the scheme and the host, without the port: git may have one of its own."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname

@@ -38,12 +38,9 @@ def comment(payload: Payload, rules: Rules) -> Trigger | Ignored:
     """Read `issue_comment.created` and `.edited`, on issues and pull requests."""
     found, thread = sure(payload.comment), sure(payload.issue)
     said = Said("", found.body or "")
-    mention = _mention(payload, rules, said, found.user)
-    if isinstance(mention, Ignored):
-        return mention
     return _trigger(
         payload,
-        mention,
+        _mention(payload, rules, said, found.user),
         thread=issue_thread(payload, thread),
         at=found.updated_at if payload.action == "edited" else found.created_at,
         key=key(payload, "comment", found.id, said.body),
@@ -55,13 +52,10 @@ def review(payload: Payload, rules: Rules) -> Trigger | Ignored:
     """Read `pull_request_review.submitted` and `.edited`; the review asks together with its comments."""
     found, pull = sure(payload.review), sure(payload.pull_request)
     said = Said("", found.body or "")
-    mention = _mention(payload, rules, said, found.user)
-    if isinstance(mention, Ignored):
-        return mention
     edited = payload.action == "edited"
     return _trigger(
         payload,
-        mention,
+        _mention(payload, rules, said, found.user),
         kind=TriggerKind.REVIEW,
         thread=pull_thread(payload, pull),
         head=head(pull),
@@ -103,12 +97,9 @@ def review_comment(payload: Payload, rules: Rules) -> Trigger | Ignored:
 
 def _opened(payload: Payload, rules: Rules, found: Opened, kind: str, **where: Any) -> Trigger | Ignored:
     said = Said(found.title, found.body or "")
-    mention = _mention(payload, rules, said, found.user)
-    if isinstance(mention, Ignored):
-        return mention
     return _trigger(
         payload,
-        mention,
+        _mention(payload, rules, said, found.user),
         **where,
         at=found.updated_at if payload.action == "edited" else found.created_at,
         key=key(payload, kind, found.id, *said),
@@ -131,8 +122,10 @@ def _mention(payload: Payload, rules: Rules, said: Said, author: User | None) ->
 
 
 def _trigger(
-    payload: Payload, mention: Mention, *, kind: TriggerKind = TriggerKind.MENTION, **fields: Any
-) -> Trigger:
+    payload: Payload, mention: Mention | Ignored, *, kind: TriggerKind = TriggerKind.MENTION, **fields: Any
+) -> Trigger | Ignored:
+    if isinstance(mention, Ignored):
+        return mention
     return Trigger(
         kind=kind,
         command=mention.command,

@@ -39,7 +39,7 @@ class Github:
         allowed = [one.strip().lower() for one in settings.github_oauth_allow.split(",") if one.strip()]
         self._orgs = [one.removeprefix("org:") for one in allowed if one.startswith("org:")]
         self._logins = {one for one in allowed if not one.startswith("org:")}
-        self._server = settings.github_server_url.rstrip("/")
+        self._server = settings.github_server_url
         self._api = settings.github_api_url.rstrip("/")
 
     @property

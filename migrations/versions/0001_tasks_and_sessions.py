@@ -1,5 +1,7 @@
 """Sessions, Tasks and their Attempts."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -56,6 +58,18 @@ def _sessions() -> None:
 def _tasks() -> None:
     op.create_table(
         "tasks",
+        *_asked(),
+        *_ran(),
+        sa.ForeignKeyConstraint(
+            ["session_id"], ["sessions.id"], name=op.f("fk_tasks_session_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tasks")),
+        sa.UniqueConstraint("session_id", "position", name=op.f("uq_tasks_session_id_position")),
+    )
+
+
+def _asked() -> tuple[sa.Column[Any], ...]:
+    return (
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("session_id", sa.String(length=36), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False, comment="place in its Session, from 1"),
@@ -76,6 +90,11 @@ def _tasks() -> None:
         sa.Column("created_at", Utc(), nullable=False),
         sa.Column("started_at", Utc(), nullable=True, comment="first claim"),
         sa.Column("finished_at", Utc(), nullable=True),
+    )
+
+
+def _ran() -> tuple[sa.Column[Any], ...]:
+    return (
         sa.Column("cost_usd", Usd(), server_default="0", nullable=False, comment="sum over its Attempts"),
         sa.Column("tokens_input", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("tokens_output", sa.BigInteger(), server_default="0", nullable=False),
@@ -110,11 +129,6 @@ def _tasks() -> None:
         ),
         sa.Column("rung_at", Utc(), nullable=True, comment="when a worker was last told; NULL: nobody was"),
         sa.Column("cancel_requested", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["session_id"], ["sessions.id"], name=op.f("fk_tasks_session_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_tasks")),
-        sa.UniqueConstraint("session_id", "position", name=op.f("uq_tasks_session_id_position")),
     )
 
 

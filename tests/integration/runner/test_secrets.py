@@ -28,7 +28,7 @@ from tests.integration.live.web import WebServer
 from tests.unit.runner.runs import a_run
 from tests.unit.security.test_redact import FORMS, REDACTOR, SECRETS, WELL_KNOWN
 
-CHUNKINGS = 1000
+CHUNKINGS = 3000
 #: Events of one page.
 _MANY = 1000
 
@@ -165,7 +165,7 @@ def _said(found: Iterable[dict[str, Any]], first: int, last: int) -> bytes:
 
 
 @pytest.mark.timeout(600)
-def test_a_thousand_chunkings_leak_nothing(
+def test_three_thousand_chunkings_leak_nothing(
     web: WebServer, db: Database, redis_url: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """SEC-02: in no row, no frame, no log; the rest is byte for byte what the whole, cleaned, would be."""
