@@ -94,7 +94,8 @@ def test_all_states_are_seen_and_no_events(db: Database, hub: Hub, publisher: Pu
     publisher.publish_task(fresh)
     wait_until(lambda: "queued" in watcher.inbox.states())
 
-    assert watcher.inbox.states()[-2:] == ["completed", "queued"]
+    # A state may be told twice, by rows and by Redis.
+    assert [state for state, _ in groupby(watcher.inbox.states())][-2:] == ["completed", "queued"]
     assert watcher.inbox.seqs() == []
     watcher.viewer.stop(1000)
     watcher.join()
