@@ -62,7 +62,9 @@ def test_its_last_words_are_heard(yard: Yard, level: Level) -> None:
         return
     yard.limit(task_timeout=1.0)
 
-    task, printed = yard.done(level, "trap 'echo goodbye; exit 3' TERM; echo ready; sleep 60 & wait")
+    # The sleep must outlive the SIGTERM: a dash whose `wait` ends with its child can forget its own trap.
+    script = "trap '' TERM; sleep 60 & trap 'echo goodbye; exit 3' TERM; echo ready; wait"
+    task, printed = yard.done(level, script)
 
     assert printed == "ready\ngoodbye\n"
     assert (task.state, task.reason) == (TaskState.FAILED, Reason.TIMEOUT)
