@@ -23,7 +23,7 @@ STUCK = 4408
 RESTARTING = 1012
 
 #: Seconds after which an open Viewer has to show again that it may see this.
-_RECHECK = 45.0
+_RECHECK = 20.0
 #: Seconds between two tries to read while the database is away.
 _PATIENCE = 0.5
 
