@@ -56,13 +56,6 @@ def test_killed_at_a_step_there_is_one_of_each(town: Town, step: str) -> None:
     town.assert_one_of_each()
 
 
-def test_push_that_git_sends_twice(town: Town) -> None:
-    """The connection is lost after GitHub took it: git is refused for its own push, which is there."""
-    town.reach("push", after=True)
-
-    town.assert_one_of_each()
-
-
 @pytest.mark.timeout(180)
 def test_worker_that_is_killed_while_its_agent_works(town: Town) -> None:
     """The next attempt goes on, and there is one answer."""

@@ -203,6 +203,21 @@ def test_keeper_that_ends_at_a_step_leaves_one_of_each(
     assert branches == [BRANCH]
 
 
+def test_push_that_git_sends_twice(desk: Desk) -> None:
+    """The connection is lost after GitHub took it: git is refused for its own push, which is there."""
+    desk.github.fail("POST", r"\.git/git-receive-pack$", after=True, drops=True)
+    task = desk.ask()
+    desk.run(task, commit={"README.md": "Mended\n"})
+    desk.look()
+    desk.look()
+
+    assert desk.github.faults[0].times == 0
+    assert desk.reply().state is KeptState.FINISHED
+    assert "Pushed 1 commit" in desk.ours[0]
+    branches = git_http.git("branch", "--list", "agent/*", at=desk.hello.path).split()
+    assert branches == [BRANCH]
+
+
 def test_github_that_is_away_is_waited_for(desk: Desk) -> None:
     """The answer comes when it is back, and the row says why it has not come yet."""
     task = desk.ask()

@@ -48,7 +48,6 @@ def _watch(web: WebServer, browser: httpx.Client) -> Client:
     return web.connect("/ws/tasks", token=None, header={"Cookie": browser.headers["Cookie"]}, origin=base)
 
 
-@pytest.mark.timeout(180)
 def test_who_may_no_longer_look_is_closed_within_a_minute(web: WebServer) -> None:
     """WS-08: signed out, shut out, another role, a revoked token: 4401. Who may goes on looking."""
     with _admin(web) as admin:

@@ -301,6 +301,7 @@ def test_a_good_answer_stands_though_its_cli_lingers(bench: Bench, how: str) -> 
     assert (done.state, done.attention, done.result) == (TaskState.COMPLETED, Reason.CUT_SHORT, "42")
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("printed", [b"\n" * 300_000, b"{}" * 1_000_000 + b"\n"], ids=["lines", "objects"])
 def test_what_makes_many_events_costs_little_memory(bench: Bench, tmp_path: Path, printed: bytes) -> None:
     """Megabytes of the least a CLI can print: stored, in the time and memory of any other megabytes."""

@@ -164,6 +164,7 @@ def _said(found: Iterable[dict[str, Any]], first: int, last: int) -> bytes:
     )
 
 
+@pytest.mark.no_cover
 @pytest.mark.timeout(600)
 def test_three_thousand_chunkings_leak_nothing(
     web: WebServer, db: Database, redis_url: str, capfd: pytest.CaptureFixture[str]

@@ -70,6 +70,7 @@ def test_a_reset_goes_back_to_the_base_style() -> None:
     assert Sanitiser(colours=True, base=dim).feed("\x1b[31ma\x1b[0mb") == f"\x1b[31ma{RESET}{dim}b"
 
 
+@pytest.mark.no_cover
 @pytest.mark.timeout(10)
 @pytest.mark.parametrize("opener", ["\x1b]", "\x90", "\x1b[", "\x1b[1;", "\x1b", "\x9b", "\x1b]\x1b"])
 def test_a_flood_of_openers_takes_no_time(opener: str) -> None:

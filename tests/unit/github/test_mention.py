@@ -202,6 +202,7 @@ def test_fenced_and_quoted_texts_never_ask(text: str) -> None:
     assert find_mention("\n".join(f"> {line}" for line in lines), word="@agent") is None
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "piece", ["[", "![", "`", "*", "<a ", "[a](", "> ", "- ", "&amp;", "\\", "<!--", "_a__", "a\n"]
 )

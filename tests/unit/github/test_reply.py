@@ -198,6 +198,7 @@ def test_secrets_are_not_answered() -> None:
         assert token not in body
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "piece",
     ["word ", "x", "日本語", "🙂", "👨‍👩‍👧", "e\u0301", "a\n", "```\ncode\n", "- [a](b) @c\n", "&amp;"],
@@ -250,6 +251,7 @@ def test_the_plan_is_the_newest_one() -> None:
     assert plan_of([]) == ()
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("piece", ["[", "![", "`", "@a ", "<a ", "fixes #1 ", "> ", "<!--", "```\n"])
 @pytest.mark.timeout(60)
 def test_a_hostile_answer_is_rendered_in_seconds(piece: str) -> None:

@@ -119,6 +119,7 @@ def test_a_line_without_end_is_cleaned_as_it_comes() -> None:
     assert shown == data.replace(secret, MASK.encode())
 
 
+@pytest.mark.no_cover
 def test_a_thousand_streams_cut_anywhere_leak_nothing() -> None:
     """Blocks of many pieces, whole lines between them: joined they say what the clean whole says."""
     for seed in range(1000):

@@ -539,6 +539,7 @@ LINES = st.dictionaries(
 )
 
 
+@pytest.mark.no_cover
 @settings(max_examples=200, deadline=None)
 @given(line=LINES, kind=st.sampled_from(VALUES))
 @example(

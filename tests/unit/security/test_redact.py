@@ -115,6 +115,7 @@ def _printed(dice: random.Random) -> bytes:
     return "".join(parts).encode()
 
 
+@pytest.mark.no_cover
 def test_three_thousand_chunkings_leak_nothing() -> None:
     """SEC-02: cut anywhere, byte by byte too, a stream shows exactly what the whole would show."""
     for seed in range(3000):
