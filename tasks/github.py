@@ -1,11 +1,14 @@
 """GitHub, composed: what gives Tasks their files, and who keeps their comments."""
 
+from collections.abc import Mapping
+
 import structlog
 
 from app.db.engine import Database
 from app.errors import Invalid
 from app.github.access import Access
 from app.github.assignment import Assignments
+from app.github.git import network
 from app.github.identity import access_of
 from app.github.keeper import Keeper, Shown
 from app.github.mirror import Mirrors
@@ -20,11 +23,11 @@ log = structlog.get_logger()
 class GitHub:
     """One process's; without access to GitHub, whoever needs it says so."""
 
-    def __init__(self, settings: Settings, db: Database, known: Known) -> None:
+    def __init__(self, settings: Settings, db: Database, known: Known, *, environ: Mapping[str, str]) -> None:
         self._settings = settings
         self._db = db
         self._known = known
-        self._mirrors = Mirrors(settings.data_dir, most=settings.workspace_limit)
+        self._mirrors = Mirrors(settings.data_dir, most=settings.workspace_limit, way=network(environ))
         self._ours = Ours(_access(settings), settings.github_server_url)
 
     def source(self) -> Assignments:

@@ -89,7 +89,7 @@ class Machinery:
         self._keeper = LeaseKeeper(
             self.db, lease_seconds=settings.lease_seconds, beat=self._report, grace=self._grace
         )
-        made = GitHub(settings, self.db, known)
+        made = GitHub(settings, self.db, known, environ=environ)
         self.runner = Runner(
             settings,
             db=self.db,

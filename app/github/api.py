@@ -24,6 +24,7 @@ TIMEOUTS = (5.0, 20.0)
 #: Seconds to wait where GitHub limits and does not say for how long.
 _PAUSE = 60.0
 _PER_PAGE = 100
+_NOT_TRUSTED = "GitHub's certificate is not trusted here; REQUESTS_CA_BUNDLE can name another authority."
 _ERRORS = {
     # A write to what has moved is not sent on: what asks for it knows the old name.
     307: api_errors.NotThere,
@@ -102,6 +103,10 @@ class Api:
             return self._requester.requestJson(verb, path, parameters, {"Accept": accept}, body)
         except requests.exceptions.ConnectTimeout:
             raise api_errors.Unreachable(f"GitHub could not be reached for {verb} {path}.") from None
+        except requests.exceptions.SSLError as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise api_errors.Unreachable(_NOT_TRUSTED) from None
+            raise _unclear(verb, f"The connection to GitHub broke in {verb} {path}.") from None
         except requests.exceptions.RequestException as error:
             if _never_connected(error):
                 raise api_errors.Unreachable(f"GitHub could not be reached for {verb} {path}.") from None

@@ -14,6 +14,11 @@ FAR, NEAR = 300.0, 60.0
 #: Bytes of one answer that are kept.
 _ANSWER = 64 * 1024**2
 
+#: By which way git gets out of this machine, as curl has it.
+_PROXIES = ("HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "all_proxy", "no_proxy")
+#: Names the file of authorities with which GitHub's API is asked, by the library that asks it.
+_AUTHORITIES = "REQUESTS_CA_BUNDLE"
+
 #: What no repository, no user and no machine may decide otherwise.
 SAFE: Mapping[str, str] = {
     "core.fsmonitor": "false",
@@ -86,13 +91,21 @@ def signed(token: str) -> dict[str, str]:
     return {"http.extraHeader": f"Authorization: Basic {word}"}
 
 
+def network(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what git needs of our environment to reach GitHub: a network's proxy, and its own authority."""
+    found = {name: environ[name] for name in _PROXIES if environ.get(name)}
+    return found | ({"GIT_SSL_CAINFO": environ[_AUTHORITIES]} if environ.get(_AUTHORITIES) else {})
+
+
 class Git:
     """One bare repository of ours, and git in it."""
 
-    def __init__(self, path: Path, *, most: int | None = None) -> None:
+    def __init__(self, path: Path, *, most: int | None = None, way: Mapping[str, str] | None = None) -> None:
         self.path = path
         #: Bytes that one file of it may have; git stops there.
         self._most = most
+        #: The `network` it is in.
+        self._way = way or {}
 
     def begin(self) -> None:
         """Make it, empty; no template, so no hooks."""
@@ -129,7 +142,7 @@ class Git:
     ) -> Completed:
         """Run git here and return how it went."""
         limit = [] if self._most is None else ["prlimit", f"--fsize={self._most}:{self._most}"]
-        environment = {**safe_environment(protocols=protocols, settings=settings), **(env or {})}
+        environment = {**safe_environment(protocols=protocols, settings=settings), **self._way, **(env or {})}
         try:
             return run(
                 [*limit, "git", f"--git-dir={self.path}", *arguments],

@@ -8,7 +8,7 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,10 +58,12 @@ class Start:
 class Mirrors:
     """All the copies of one machine."""
 
-    def __init__(self, data_dir: Path, *, most: int) -> None:
+    def __init__(self, data_dir: Path, *, most: int, way: Mapping[str, str] | None = None) -> None:
         self._root = data_dir / "repositories"
         #: Bytes that one may have, and a checkout of it.
         self._most = most
+        #: How git reaches GitHub from here, as `git.network` says.
+        self._way = way
 
     @contextmanager
     def open(self, remote: Remote) -> Iterator["Mirror"]:
@@ -71,7 +73,7 @@ class Mirrors:
             fcntl.flock(lock, fcntl.LOCK_EX)
             os.utime(lock.fileno())
             self._forget_unused()
-            yield Mirror(self._root / f"{remote.id}.git", remote, most=self._most)
+            yield Mirror(self._root / f"{remote.id}.git", remote, most=self._most, way=self._way)
 
     def _forget_unused(self) -> None:
         """Delete copies that nobody has used for a month."""
@@ -86,8 +88,8 @@ class Mirrors:
 class Mirror:
     """The copy of one repository, while it is ours alone."""
 
-    def __init__(self, path: Path, remote: Remote, *, most: int) -> None:
-        self.git = Git(path, most=most)
+    def __init__(self, path: Path, remote: Remote, *, most: int, way: Mapping[str, str] | None) -> None:
+        self.git = Git(path, most=most, way=way)
         self.remote = remote
         self._most = most
 

@@ -1,9 +1,7 @@
 """One POST to an address that an admin wrote down: bounded in time, in size and in where it may lead."""
 
-import ssl
 import time
 from collections.abc import Mapping
-from functools import cache
 
 import httpcore
 
@@ -61,7 +59,9 @@ def _asked(
 ) -> tuple[int, float | None]:
     timeouts = dict.fromkeys(("connect", "read", "write", "pool"), STEP)
     with (
-        httpcore.ConnectionPool(ssl_context=_context(), network_backend=guard, retries=0) as pool,
+        httpcore.ConnectionPool(
+            ssl_context=httpcore.default_ssl_context(), network_backend=guard, retries=0
+        ) as pool,
         pool.stream(
             "POST", target, headers=list(headers.items()), content=body, extensions={"timeout": timeouts}
         ) as answer,
@@ -77,8 +77,3 @@ def _asked(
 def _seconds(answer: httpcore.Response) -> float | None:
     found = {name.lower(): value for name, value in answer.headers}.get(b"retry-after", b"")
     return float(found) if found.isdigit() and len(found) < 7 else None
-
-
-@cache
-def _context() -> ssl.SSLContext:
-    return httpcore.default_ssl_context()

@@ -1,5 +1,6 @@
 """A receiver of callbacks: keeps what it was sent, and answers as it is told."""
 
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -29,7 +30,9 @@ class Received:
 class Receiver:
     """A server on a free port of this machine; `answer` says what the nth request gets."""
 
-    def __init__(self, answer: Callable[[int], Answer] = lambda _: (204, {})) -> None:
+    def __init__(
+        self, answer: Callable[[int], Answer] = lambda _: (204, {}), *, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.answer = answer
         self.received: list[Received] = []
         #: Seconds before each byte of an answer's body; None: no body.
@@ -37,6 +40,8 @@ class Receiver:
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
         self._thread.start()
 

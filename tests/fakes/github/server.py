@@ -11,6 +11,7 @@ import itertools
 import json
 import re
 import secrets
+import ssl
 import threading
 import time
 from collections.abc import Mapping
@@ -89,7 +90,7 @@ class FakeGitHub:
 
     app_id, slug, installation_id = "4242", "errand-test", 99
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, tls: ssl.SSLContext | None = None) -> None:
         self.folder = folder
         self.ids = itertools.count(1000)
         self.repositories: dict[str, Repository] = {}
@@ -107,6 +108,9 @@ class FakeGitHub:
         self.lock = threading.RLock()
         self._key = _app_key()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"github": self}))
+        self._scheme = "https" if tls else "http"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     def __enter__(self) -> Self:
@@ -121,7 +125,7 @@ class FakeGitHub:
     @property
     def git_url(self) -> str:
         """Where owner/name.git is cloned from."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     @property
     def api_url(self) -> str:
