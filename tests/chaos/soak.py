@@ -7,6 +7,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from random import Random
 from statistics import linear_regression, median
@@ -102,7 +103,8 @@ def _samples(drill: Drill, seconds: float) -> Iterator[Sample]:
     while (at := time.monotonic() - began) < seconds:
         for name, service in drill.plant.services.items():
             for number, process in enumerate([psutil.Process(service.pid), *service.own()]):
-                yield _sample(at, f"{name}/{number}", process)
+                with suppress(psutil.NoSuchProcess):
+                    yield _sample(at, f"{name}/{number}", process)
         with redis.Redis.from_url(drill.plant.redis.url) as client:
             connections, channels = len(client.client_list()), len(client.pubsub_channels())
             yield Sample(at, "redis", client.info("memory")["used_memory"] / _MB, connections, channels)
@@ -123,6 +125,8 @@ def _flat(samples: list[Sample], seconds: float) -> Iterator[Promise]:
         if sample.at > seconds * _WARM_UP:
             by_process[sample.what].append(sample)
     for what, found in by_process.items():
+        if len(found) < _FEWEST and not what.endswith("/0"):
+            continue  # a fork that was seen before it became the CLI's supervisor
         if len(found) < _FEWEST:
             yield Promise(
                 f"{what} is flat", f"{len(found)} looks", f"{_FEWEST} looks", ["it was not there for long"]
