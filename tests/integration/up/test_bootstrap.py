@@ -3,7 +3,6 @@
 import ast
 import importlib.util
 import os
-import time
 from pathlib import Path
 from types import ModuleType
 
@@ -33,11 +32,9 @@ def test_a_second_call_installs_nothing_and_a_new_lock_is_noticed(checkout: Chec
     """Nothing is touched while the lock stands; a changed lock is installed."""
     assert checkout.run().returncode == 0
 
-    begun = time.monotonic()
     again = checkout.run()
     assert again.returncode == 0
     assert again.stderr == ""
-    assert time.monotonic() - begun < 2
 
     lock = checkout.root / "requirements.lock"
     lock.write_text(lock.read_text() + "\n# another\n")

@@ -76,7 +76,7 @@ def test_one_conversation_of_thousands_is_no_slower(client: FlaskClient, databas
     began = time.monotonic()
     assert database.read(doorbells.count_due, utcnow()) == 1
     assert client.get("/api/tasks?state=queued&limit=100").status_code == 200
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5  # some 20 ms; without the index every task looks at all others
 
 
 def test_a_full_queue_says_when_to_come_back(make_app: AppMaker, sqlite: Database, redis_url: str) -> None:
