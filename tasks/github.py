@@ -1,10 +1,11 @@
 """GitHub, composed: what gives Tasks their files, and who keeps their comments."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
 
 from app.db.engine import Database
+from app.domain.task import SessionId
 from app.errors import Invalid
 from app.github.access import Access
 from app.github.assignment import Assignments
@@ -34,14 +35,14 @@ class GitHub:
         """Return what the Runner asks what a Task brings along."""
         return Assignments(self._db, self._ours, self._mirrors, self._known)
 
-    def keeper(self) -> Keeper:
-        """Return who looks after Replies."""
+    def keeper(self, ring_next: Callable[[SessionId], None]) -> Keeper:
+        """Return who looks after Replies; `ring_next` is told whose next Task may begin."""
         settings = self._settings
         publish = Publish(
             self._ours, self._mirrors, word=settings.trigger, workflows=settings.github_workflows
         )
         shown = Shown(settings.trigger, settings.public_url)
-        return Keeper(self._db, self._ours, publish, shown, self._known)
+        return Keeper(self._db, self._ours, publish, shown, self._known, ring_next=ring_next)
 
 
 def _access(settings: Settings) -> Access | None:

@@ -18,10 +18,11 @@ from app.credentials import Safe
 from app.credentials.refresh import Refresher
 from app.credentials.waiting import Waiting
 from app.credentials.watch import Watch
-from app.db import credentials, machines, migrate
+from app.db import credentials, doorbells, machines, migrate, tasks
 from app.db.engine import PATIENCE, Database
 from app.dispatch import RUNS, CeleryBell
 from app.domain.machine import FoundCli, Machine, Role
+from app.domain.task import SessionId
 from app.errors import Unavailable
 from app.github.intake import Intake
 from app.live.publisher import Publisher
@@ -114,7 +115,8 @@ class Machinery:
             bell=self.bell,
             publisher=self.publisher,
         )
-        self._replies = Replies(made.keeper(), every=REPLIES_EVERY) if self._role is Role.CONTROL else None
+        keeps = self._role is Role.CONTROL
+        self._replies = Replies(made.keeper(self.ring_next), every=REPLIES_EVERY) if keeps else None
         rescuer = Rescuer(self.db, self.bell, self.publisher, settings)
         self._observer = Observer(rescuer, self.db, self._role)
         self._strays = Strays(self.db, settings.data_dir, days=settings.retention_days)
@@ -145,6 +147,16 @@ class Machinery:
         if self._replies is not None:
             self._replies.start()
         log.info("machine_ready", role=self._role, machine=self._machine.id)
+
+    def ring_next(self, session_id: SessionId) -> None:
+        """Ring for the Session's next Task, if one may begin now; raises Unavailable."""
+        following = self.db.read(tasks.next_in_session, session_id)
+        if following is None:
+            return
+        if not self.closing and self.bell.ring(following):
+            self.db.write(doorbells.mark_rung, [following], utcnow())
+        # Whoever looks at it should not read that it waits for the one that is done.
+        self.publisher.publish_task(self.db.read(tasks.get, following))
 
     def interrupt(self) -> None:
         """No new runs; running ones get the grace, then give their Tasks back. Asked twice: no grace."""

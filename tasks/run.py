@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 
 from app.clock import utcnow
-from app.db import doorbells, tasks
+from app.db import doorbells
 from app.domain.task import TaskId
 from app.errors import Unavailable
 from tasks.celery import app, machinery
@@ -35,7 +35,7 @@ def run(self: Any, task_id: str) -> None:
     if finished is None:
         return
     try:
-        _ring_next(finished.task.session_id)
+        worker.ring_next(finished.task.session_id)
         if finished.again_in is not None:
             worker.db.write(doorbells.mark_rung, [finished.task.id], utcnow())
     except Unavailable as error:
@@ -51,14 +51,3 @@ def _is_id(task_id: object) -> bool:
         return isinstance(task_id, str) and str(uuid.UUID(task_id)) == task_id
     except ValueError:
         return False
-
-
-def _ring_next(session_id: Any) -> None:
-    worker = machinery()
-    following = worker.db.read(tasks.next_in_session, session_id)
-    if following is None:
-        return
-    if not worker.closing and worker.bell.ring(following):
-        worker.db.write(doorbells.mark_rung, [following], utcnow())
-    # Whoever looks at it should not read that it waits for the one that is done.
-    worker.publisher.publish_task(worker.db.read(tasks.get, following))

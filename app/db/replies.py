@@ -1,6 +1,6 @@
 """Replies: added with the Task or the notice they are of, and counted before one more is allowed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,16 @@ from app.domain.task import FINAL, TaskId
 from app.domain.trigger import Thread
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+#: A Reply that goes on.
+UNFINISHED: Mapping[str, Any] = {
+    "state": KeptState.OPEN,
+    "finished_at": None,
+    "next_at": None,
+    "tries": 0,
+    "problem": None,
+}
+#: One whose Task runs again: the check that told of its end is followed by another.
+ANEW: Mapping[str, Any] = {**UNFINISHED, "check_run_id": None}
 
 
 def add(c: Connection, reply: KeptReply) -> None:
@@ -64,9 +74,8 @@ def last_task(c: Connection, thread: Thread) -> TaskId | None:
 
 
 def reopen(c: Connection, task_id: TaskId) -> None:
-    """The Task runs again, and its comment goes on."""
-    anew = {"state": KeptState.OPEN, "finished_at": None, "next_at": None, "tries": 0, "problem": None}
-    c.execute(update(replies).where(replies.c.task_id == task_id).values(**anew))
+    """The Task runs again, and its comment, if it has one, goes on."""
+    c.execute(update(replies).where(replies.c.task_id == task_id).values(**ANEW))
 
 
 def note_eyes(c: Connection, reply_id: str, reaction_id: int) -> None:

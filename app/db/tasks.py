@@ -25,10 +25,11 @@ from sqlalchemy import (
 )
 
 from app.clock import utcnow
-from app.db import events
+from app.db import events, github_rows, replies
 from app.db.rows import attempts, sessions, tasks
 from app.domain.event import Event
 from app.domain.reason import Reason
+from app.domain.reply import KeptState
 from app.domain.session import title_from
 from app.domain.task import (
     Attempt,
@@ -81,13 +82,28 @@ _other = tasks.alias("other")
 
 
 def _busy() -> ColumnElement[bool]:
-    """Whether an earlier Task of the same Session runs or waits."""
+    """Whether an earlier Task of the same Session runs or waits, or what it changed is still being pushed."""
     before = and_(_other.c.state == TaskState.QUEUED, _other.c.position < tasks.c.position)
-    return exists().where(
+    going = exists().where(
         _other.c.session_id == tasks.c.session_id,
         _other.c.id != tasks.c.id,
         or_(_other.c.state == TaskState.RUNNING, before),
     )
+    return or_(going, tasks.c.session_id.in_(_unpushed()))
+
+
+def _unpushed() -> Select[Any]:
+    """Return the Sessions whose last changes are not on GitHub yet: what comes next goes on top of them.
+
+    Few have any, so they are found once and not again for each Task.
+    """
+    bundles, kept = github_rows.bundles, github_rows.replies
+    done = bundles.join(_other, _other.c.id == bundles.c.task_id).join(
+        kept, kept.c.task_id == bundles.c.task_id
+    )
+    # A Task that is retried has a bundle too, and waits for nobody.
+    ended = (_other.c.state == TaskState.COMPLETED, kept.c.state == KeptState.OPEN)
+    return select(_other.c.session_id).select_from(done).where(*ended)
 
 
 def due(now: datetime) -> ColumnElement[bool]:
@@ -267,6 +283,8 @@ def retry(c: Connection, task_id: TaskId) -> Task:
     fresh = {"state": TaskState.QUEUED, "failures": 0, "cancel_requested": false()}
     c.execute(update(tasks).where(tasks.c.id == task_id).values(**values, **times, **fresh))
     events.append_status(c, task_id, TaskState.QUEUED, "Asked to run again.", now)
+    # Here, for it may have ended again before anybody looks.
+    replies.reopen(c, task_id)
     mine = select(tasks.c.session_id).where(tasks.c.id == task_id).scalar_subquery()
     # As every end of a Task does: whichever of two comes second sees the other, and rings for who is next.
     used = update(sessions).where(sessions.c.id == mine, ~sessions.c.going).values(updated_at=now)

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, not_, or_, select, update
 
 from app.db.github_rows import replies
-from app.db.replies import kept
+from app.db.replies import ANEW, UNFINISHED, kept
 from app.db.rows import tasks
 from app.domain.reply import KeptReply, KeptState
 from app.domain.task import FINAL, TaskId, TaskState
@@ -33,8 +33,7 @@ def reopened(c: Connection) -> bool:
 
 def reopen(c: Connection) -> None:
     """Let their Replies go on."""
-    anew = {"state": KeptState.OPEN, "finished_at": None, "next_at": None, "tries": 0, "problem": None}
-    c.execute(update(replies).where(_again()).values(**anew))
+    c.execute(update(replies).where(_again()).values(**ANEW))
 
 
 def send_again(c: Connection, task_id: TaskId) -> None:
@@ -43,10 +42,9 @@ def send_again(c: Connection, task_id: TaskId) -> None:
     Raises NotFound for a Task that is not from GitHub, Conflict where there is nothing to send again.
     """
     mine = replies.c.task_id == task_id
-    anew = {"state": KeptState.OPEN, "finished_at": None, "next_at": None, "tries": 0, "problem": None}
     finished = (replies.c.state == KeptState.FINISHED, replies.c.problem.is_not(None))
     again = update(replies).where(mine, *finished)
-    if c.execute(again.values(**anew, comment_id=None, told=None)).rowcount:
+    if c.execute(again.values(**UNFINISHED, comment_id=None, told=None)).rowcount:
         return
     if c.execute(select(replies.c.id).where(mine)).first() is None:
         raise NotFound(f"The task {task_id} is not from GitHub, so nobody is answered there.")
@@ -102,6 +100,15 @@ def last_pull(c: Connection, reply: KeptReply) -> KeptReply | None:
     query = select(replies).where(*here, *before).order_by(replies.c.created_at.desc()).limit(1)
     row = c.execute(query).first()
     return None if row is None else kept(row)
+
+
+def was_pushed(c: Connection, reply: KeptReply, sha: str) -> bool:
+    """Tell whether a commit is what we pushed last for an earlier question of the same thread."""
+    thread = reply.trigger.thread
+    here = (replies.c.repository_id == thread.repository_id, replies.c.number == thread.number)
+    query = select(replies.c.result).where(*here, replies.c.id != reply.id, replies.c.branch.is_not(None))
+    last = c.execute(query.order_by(replies.c.created_at.desc()).limit(1)).scalar()
+    return last is not None and last.get("tip") == sha
 
 
 def _due(now: datetime) -> ColumnElement[bool]:

@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+#: What the branches of our own begin with.
+PREFIX = "agent/"
 #: Stricter than git: nothing that a shell, an option or a path could mean something by.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9/_.+#@-]{0,243}", re.ASCII)
 _NEVER = re.compile(r"\.\.|//|@\{|/\.|\.lock(?:/|$)|[/.]$")

@@ -11,7 +11,7 @@ import structlog
 from app.db import bundles, replies, turns
 from app.db.bundles import Bundle
 from app.db.engine import Database
-from app.domain.git_ref import branch_name
+from app.domain.git_ref import PREFIX, branch_name
 from app.domain.reason import Reason
 from app.domain.reply import KeptReply
 from app.domain.task import Task
@@ -23,7 +23,7 @@ from app.github.errors import NoAccess
 from app.github.git import FAR, NEAR, GitAway, GitFailed, failure, safe_environment
 from app.github.mirror import Mirrors, Remote, Start
 from app.github.ours import Ours
-from app.github.payload import Repository
+from app.github.payload import PullRequest, Repository
 from app.github.prompt import render_prompt
 from app.github.thread import context_of
 from app.process import Completed, StartFailed
@@ -55,14 +55,11 @@ class Inside(Protocol):
 class Assignments:
     """Gives a Task from GitHub its Assignment; for several threads."""
 
-    def __init__(
-        self, db: Database, ours: Ours, mirrors: Mirrors, known: Known, *, prefix: str = "agent/"
-    ) -> None:
+    def __init__(self, db: Database, ours: Ours, mirrors: Mirrors, known: Known) -> None:
         self._db = db
         self._ours = ours
         self._mirrors = mirrors
         self._known = known
-        self._prefix = prefix
 
     def __call__(self, task: Task, begun: str | None) -> "Assigned | None":
         """Return what the Task brings along; None where it is not from GitHub.
@@ -99,12 +96,19 @@ class Assignments:
 
     def _start(self, task: Task, reply: KeptReply, client: Client, repository: Repository) -> Start:
         thread = reply.trigger.thread
-        if thread.is_pull_request:
-            head = reply.head
-            pull = client.pull(thread.number)
-            ref, sha = (head.ref, head.sha) if head else (pull.head.ref, pull.head.sha)
-            return Start(ref, sha, pull.base.ref, thread.number)
-        return self._going_on(reply, client) or self._anew(task, reply, client, repository)
+        pull = client.pull(thread.number) if thread.is_pull_request else None
+        if pull is not None and pull.state == "open":
+            return self._head(reply, pull)
+        # Nothing more goes to a pull request that is over.
+        return self._going_on(reply, client) or self._anew(task, reply, client, repository, over=pull)
+
+    def _head(self, reply: KeptReply, pull: PullRequest) -> Start:
+        """Return the commit that was asked about, or what we have pushed on top of it since."""
+        head = reply.head
+        ref, sha = (head.ref, head.sha) if head else (pull.head.ref, pull.head.sha)
+        if self._db.read(turns.was_pushed, reply, pull.head.sha):
+            sha = pull.head.sha
+        return Start(ref, sha, pull.base.ref, pull.number)
 
     def _going_on(self, reply: KeptReply, client: Client) -> Start | None:
         """Return the branch of an earlier answer in this thread whose pull request is still open."""
@@ -119,13 +123,24 @@ class Assignments:
             return None
         return Start(pull.head.ref, pull.head.sha, pull.base.ref, pull.number)
 
-    def _anew(self, task: Task, reply: KeptReply, client: Client, repository: Repository) -> Start:
+    def _anew(
+        self,
+        task: Task,
+        reply: KeptReply,
+        client: Client,
+        repository: Repository,
+        *,
+        over: PullRequest | None,
+    ) -> Start:
+        """Return a branch of our own: on top of what is there, or of what a closed pull request left."""
         thread = reply.trigger.thread
         base = repository.default_branch or "main"
         sha = client.branch(base)
+        if over is not None and (tip := client.branch(over.base.ref)):
+            base, sha = over.base.ref, tip if over.merged else over.head.sha
         if sha is None:
             raise GitFailed(f"{thread.repository} has no commit on {base}")
-        return Start(branch_name(self._prefix, thread.number, thread.title, task.id), sha, base)
+        return Start(branch_name(PREFIX, thread.number, thread.title, task.id), sha, base)
 
 
 class Assigned:

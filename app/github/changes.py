@@ -153,6 +153,11 @@ def _message(message: str, rules: Rules) -> str:
     return f"{text}{chr(10) if trailers else chr(10) * 2}{rules.co_author}\n"
 
 
+def moved_on(branch: str) -> Refused:
+    """Return the error for a branch that has what nobody here has seen."""
+    return Refused(f"`{branch}` was changed by somebody else meanwhile. Ask again to have it done on top.")
+
+
 def push(git: Git, url: str, tip: str, branch: str, *, expect: str | None, ours: bool, **how: object) -> None:
     """Push `tip` to `branch`; raises Refused where somebody else pushed there meanwhile, else GitFailed.
 
@@ -177,7 +182,7 @@ def push(git: Git, url: str, tip: str, branch: str, *, expect: str | None, ours:
         return
     said = (done.stdout + done.stderr).decode("utf-8", "replace")
     if "non-fast-forward" in said or "fetch first" in said or "stale info" in said:
-        raise Refused(f"`{branch}` was changed by somebody else meanwhile. Ask again to have it done on top.")
+        raise moved_on(branch)
     if "remote rejected" in said:
         lines = [line for line in said.splitlines() if "remote rejected" in line]
         raise Refused(f"GitHub refused the push ({lines[0].partition('[')[2][:200]}).")

@@ -174,6 +174,9 @@ _AWAY = (
     "operation timed out",
     "empty reply",
     "recv failure",
+    "recv error",
+    "tls packet",
+    "rpc failed",
     "early eof",
     "the remote end hung up",
     "error: 429",
@@ -182,6 +185,8 @@ _AWAY = (
     "error: 503",
     "error: 504",
 )
+#: How it says that GitHub did answer, whatever else it says then.
+_REFUSED = ("error: 401", "error: 403", "error: 404")
 
 
 def failure(verb: str, done: Completed) -> GitFailed:
@@ -189,6 +194,7 @@ def failure(verb: str, done: Completed) -> GitFailed:
     said = " ".join(done.stderr.decode("utf-8", "replace").split())[:300]
     if done.exit is None:
         return GitAway(f"git {verb} took too long")
-    if any(sign in said.lower() for sign in _AWAY):
+    refused = any(sign in said.lower() for sign in _REFUSED)
+    if not refused and any(sign in said.lower() for sign in _AWAY):
         return GitAway(f"git {verb}: {said}")
     return GitFailed(f"git {verb}: {said or f'ended with {done.exit.code}'}")

@@ -5,6 +5,7 @@ what was done is written down behind a fence. So a keeper may end at any point, 
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -15,8 +16,9 @@ from app.clock import utcnow
 from app.db import bundles, events, tasks, turns
 from app.db.engine import Database
 from app.domain.reply import KeptReply
-from app.domain.task import Task, TaskState
+from app.domain.task import SessionId, Task, TaskState
 from app.domain.trigger import Subject, Target
+from app.errors import ErrandError, Unavailable
 from app.github import api_errors
 from app.github.access import Scope
 from app.github.client import Client
@@ -35,8 +37,8 @@ log = structlog.get_logger()
 TURN = 15.0
 #: Seconds between two changes of a comment, and between two looks where nothing changed.
 EDIT_EVERY, LOOK_EVERY = 10.0, 2.0
-#: Seconds before the next try where GitHub is away, and after which nobody tries any more.
-_BACKOFF, _LONGEST, _GIVE_UP = 2.0, 60.0, timedelta(days=3)
+#: Seconds before the next try where GitHub is away, and tries (three days) after which there is no more.
+_BACKOFF, _LONGEST, MOST_TRIES = 2.0, 60.0, 3 * 24 * 60
 #: How far GitHub's clock may be behind ours.
 _CLOCKS = timedelta(hours=1)
 #: Of how many of the newest Events the plan is read.
@@ -56,6 +58,7 @@ _CONCLUSIONS = {
     TaskState.FAILED: ("failure", "This did not work out", "confused"),
     TaskState.CANCELLED: ("cancelled", "Stopped", "confused"),
 }
+_REACTIONS = {reaction for _, _, reaction in _CONCLUSIONS.values()}
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,19 @@ class Shown:
 class Keeper:
     """Looks after Replies; thread-safe, and one of several."""
 
-    def __init__(self, db: Database, ours: Ours, publish: Publish, shown: Shown, known: Known) -> None:
+    def __init__(
+        self,
+        db: Database,
+        ours: Ours,
+        publish: Publish,
+        shown: Shown,
+        known: Known,
+        *,
+        ring_next: Callable[[SessionId], None],
+    ) -> None:
         self._db = db
+        #: The Session's next Task waits until what this one changed is where it goes on.
+        self._ring_next = ring_next
         self._ours = ours
         self._publish = publish
         self._shown = shown
@@ -112,6 +126,12 @@ class Keeper:
             self._postpone(reply, error)
         except api_errors.GitHubError as error:
             self._give_up(reply, error.message)
+        except Unavailable:
+            raise
+        except Exception:
+            # Whatever it is, somebody has to read of it, and the comment is to be finished when it is over.
+            log.exception("reply_failed", reply_id=reply.id)
+            self._postpone(reply, ErrandError("Something broke in control; its log says what."))
 
     def _turn(self, reply: KeptReply) -> None:
         if reply.task_id is None:
@@ -170,6 +190,7 @@ class Keeper:
             # What was not pushed is still there for one who sends it again.
             if problem is None:
                 self._db.write(bundles.drop, task.id)
+            self._ring_next(task.session_id)
         else:
             self._db.write(turns.keep, reply, next_at=None)
 
@@ -183,13 +204,9 @@ class Keeper:
             reply = self._noted(reply, done)
         if done.done:
             return reply
-        bundle = self._db.read(bundles.of_task, task.id, task.attempt)
-        base = str(bundle.start["base"]) if bundle else ""
         link = self._shown.link(task.id)
         try:
-            done = self._publish.open_pull(
-                reply, done, task, base=base, link=link, redactor=self._known.redactor
-            )
+            done = self._publish.open_pull(reply, done, task, link=link, redactor=self._known.redactor)
         except _PASSES:
             raise
         except api_errors.GitHubError as error:
@@ -238,10 +255,18 @@ class Keeper:
         thread = reply.trigger.thread
         target = reply.trigger.target or Target(subject=Subject.ISSUE, id=thread.number)
         client = self._ours.client(thread.repository, Scope.REPLY)
-        client.react(target, _CONCLUSIONS[task.state][2])
-        # The same reaction twice is one, so that this finds the eyes whose id nobody wrote down.
-        eyes = client.react(target, "eyes") if reply.reaction_id is None else reply.reaction_id
-        client.unreact(target, eyes)
+        result = _CONCLUSIONS[task.state][2]
+        try:
+            client.react(target, result)
+            # The same reaction twice is one, so that this finds the eyes whose id nobody wrote down.
+            eyes = client.react(target, "eyes") if reply.reaction_id is None else reply.reaction_id
+            client.unreact(target, eyes)
+            # An earlier try may have ended otherwise.
+            for other in sorted(_REACTIONS - {result}) if task.attempt > 1 else ():
+                client.unreact(target, client.react(target, other))
+        except api_errors.NotThere:
+            # Who asked has deleted the question since; the answer stands without it.
+            return
 
     def _check(self, reply: KeptReply, task: Task) -> None:
         """Put the end on the commit it is about: as an end, so that none is ever left in progress."""
@@ -274,9 +299,9 @@ class Keeper:
             raise api_errors.OutcomeUnknown("Somebody else keeps this reply now.")
         return reply.model_copy(update=values)
 
-    def _postpone(self, reply: KeptReply, error: Any) -> None:
+    def _postpone(self, reply: KeptReply, error: ErrandError) -> None:
         now = utcnow()
-        if now - reply.created_at > _GIVE_UP:
+        if reply.tries >= MOST_TRIES:
             self._give_up(reply, error.message)
             return
         wait = max(min(_LONGEST, _BACKOFF * 2 ** min(reply.tries, 8)), error.retry_after or 0.0)
@@ -293,6 +318,8 @@ class Keeper:
         if task is None or task.state.final:
             attempt = None if task is None else task.attempt
             if self._db.write(turns.finish, reply, attempt, now, problem=problem):
+                if task is not None:
+                    self._ring_next(task.session_id)
                 return
         self._db.write(turns.keep, reply, next_at=now + timedelta(seconds=_LONGEST), problem=problem)
 

@@ -97,6 +97,7 @@ class PullRequest(Opened):
 
     head: Ref
     base: Ref
+    merged: bool | None = None
 
 
 class Comment(Lenient):

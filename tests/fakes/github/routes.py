@@ -171,6 +171,9 @@ def unreact(call: Call) -> tuple[int, Any]:
 def pull(call: Call) -> tuple[int, Any]:
     """GET a pull request, or its diff."""
     found = _found(call.repository.pulls, call.number("pull_number"))
+    tip = git_http.head(call.repository.path, found["head"]["ref"])
+    if found["state"] == "open" and tip is not None:
+        found["head"]["sha"] = tip
     if call.accept.endswith(".diff"):
         return 200, git_http.git("diff", *_range(found), at=call.repository.path)
     return 200, found

@@ -42,12 +42,13 @@ class Repository:
     #: (issues, comments or pulls/comments; its number or id) -> reactions.
     reactions: dict[tuple[str, int], list[Json]] = field(default_factory=dict)
     is_archived: bool = False
+    default_branch: str = "main"
 
     def describe(self) -> Json:
         """Return the repository itself."""
         owner, name = self.full_name.split("/")
         known = {"id": self.id, "full_name": self.full_name, "name": name, "archived": self.is_archived}
-        return {**known, "default_branch": "main", "owner": account(owner, 50)}
+        return {**known, "default_branch": self.default_branch, "owner": account(owner, 50)}
 
     def add_issue(self, title: str, body: str, author: Json, *, labels: tuple[str, ...] = ()) -> Json:
         """Open an issue."""

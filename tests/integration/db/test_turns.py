@@ -5,17 +5,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from app.clock import utcnow
 from app.db import bundles, replies, runs, tasks, turns
 from app.db.bundles import Bundle
 from app.db.engine import Database
+from app.db.github_rows import replies as reply_rows
 from app.db.runs import Ending
 from app.db.tasks import NewTask
 from app.domain.delivery import ObjectKey, digest
 from app.domain.reply import KeptReply, KeptState, ReplyKind
-from app.domain.task import AttemptState, Task, TaskState
+from app.domain.task import AttemptState, Hold, Task, TaskState
 from app.domain.trigger import Account, Thread, Trigger, TriggerKind
 from app.errors import LeaseLost
 
@@ -79,9 +80,32 @@ def test_reply_ends_with_its_task_and_not_before(db: Database, asked: Task) -> N
     assert not db.read(turns.reopened)
 
     db.write(tasks.retry, asked.id)
+    assert _reply(db, asked).state is KeptState.OPEN
+    # On Postgres a finish that waited for that write may still take the Task for ended.
+    db.write(lambda c: c.execute(update(reply_rows).values(state=KeptState.FINISHED)))
     assert db.read(turns.reopened)
     db.write(turns.reopen)
     assert _reply(db, asked).state is KeptState.OPEN
+
+
+def test_next_task_waits_until_the_changes_are_on_github(db: Database, asked: Task) -> None:
+    """While they are on their way nobody claims it, and it says that its conversation is busy."""
+    new = NewTask("go on", asked.agent, asked.cli, 3, session_id=asked.session_id)
+    following = db.write(tasks.create, new)
+    claim = db.write(runs.claim, asked.id, machine="m")
+    assert claim is not None
+    db.write(bundles.put, asked.id, Bundle(claim.attempt, {"branch": "b"}, b"x"))
+    db.write(runs.finish, asked.id, claim.attempt, DONE)
+    assert db.write(runs.claim, following.id, machine="m") is None
+    assert db.read(tasks.next_in_session, asked.session_id) is None
+    assert db.read(tasks.get, following.id).hold is Hold.SESSION_BUSY
+
+    reply = db.write(turns.take, _reply(db, asked).id, utcnow() + timedelta(hours=1), seconds=15)
+    assert reply is not None
+    assert db.write(turns.finish, reply, claim.attempt, utcnow())
+
+    assert db.read(tasks.next_in_session, asked.session_id) == following.id
+    assert db.write(runs.claim, following.id, machine="m") is not None
 
 
 def _run(db: Database, task: Task) -> None:

@@ -42,13 +42,22 @@ class Desk:
         self.folder, self.github, self.access, self.hello = folder, github, access, hello
         self.db = Database(url)
         self.number = 1
+        #: The Sessions whose next Task may begin.
+        self.rung: list[SessionId] = []
         self.mirrors = Mirrors(folder / "data", most=50 * 1024**2)
 
     def keeper(self) -> Keeper:
         """Return one that remembers nothing, as after a crash."""
         ours = Ours(self.access, self.github.git_url)
         publish = Publish(ours, self.mirrors, word="@agent", workflows=False)
-        return Keeper(self.db, ours, publish, Shown("@agent", "https://errand.test"), Known([SECRET]))
+        return Keeper(
+            self.db,
+            ours,
+            publish,
+            Shown("@agent", "https://errand.test"),
+            Known([SECRET]),
+            ring_next=self.rung.append,
+        )
 
     def ask(
         self, text: str = "mend it", *, number: int = 1, session_id: SessionId | None = None, **more: Any

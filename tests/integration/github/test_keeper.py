@@ -15,6 +15,7 @@ from app.domain.task import AttemptState, TaskState
 from app.domain.trigger import Head
 from app.errors import Conflict
 from app.github.access import AppAccess
+from app.github.keeper import MOST_TRIES
 from app.github.notices import paused_text
 from tests.fakes.github import git_http
 from tests.fakes.github.server import FakeGitHub
@@ -153,6 +154,131 @@ def test_without_permission_to_push_the_answer_says_so(desk: Desk) -> None:
     assert len(desk.ours) == 1
     assert "Pushed 1 commit" in desk.ours[0]
     assert desk.db.read(bundles.of_task, task.id, 1) is None
+
+
+def test_push_that_git_could_not_do_is_done_when_it_is_sent_again(desk: Desk) -> None:
+    """A token without the right, a network that breaks: nothing of what was committed is thrown away."""
+    desk.github.fail("POST", r"\.git/git-receive-pack$", status=403)
+    task = desk.ask()
+    desk.run(task, commit={"README.md": "Mended\n"})
+    desk.look()
+
+    reply = desk.reply()
+    assert (reply.state, "403" in (reply.problem or "")) == (KeptState.FINISHED, True)
+    assert "could not be pushed" in desk.ours[0]
+    assert desk.rung == [task.session_id]
+
+    desk.db.write(turns.send_again, task.id)
+    desk.look()
+
+    assert desk.reply().problem is None
+    assert "Pushed 1 commit" in desk.ours[0]
+
+
+def test_base_that_has_another_name_by_now(desk: Desk) -> None:
+    """The pull request is for the default branch then."""
+    task = desk.ask()
+    desk.run(task, commit={"README.md": "Mended\n"})
+    git_http.git("branch", "-m", "main", "trunk", at=desk.hello.path)
+    desk.hello.default_branch = "trunk"
+
+    desk.look()
+
+    (number,) = [one for one in desk.hello.pulls if one > 2]
+    assert desk.hello.pulls[number]["base"]["ref"] == "trunk"
+    assert desk.reply().problem is None
+
+
+def test_retry_replaces_what_it_pushed_and_nobody_elses(desk: Desk) -> None:
+    """The branch is its own while it is as it was left; what somebody has put on top stays."""
+    task = desk.ask()
+    desk.run(task, commit={"README.md": "Mended\n"})
+    desk.look()
+    desk.db.write(tasks.retry, task.id)
+    desk.run(desk.db.read(tasks.get, task.id), commit={"README.md": "Better\n"})
+    desk.look()
+    assert git_http.git("show", f"{BRANCH}:README.md", at=desk.hello.path) == "Better\n"
+
+    theirs = desk.hello.change(BRANCH, {"theirs": "x\n"})
+    desk.db.write(tasks.retry, task.id)
+    desk.run(desk.db.read(tasks.get, task.id), commit={"README.md": "Best\n"})
+    desk.look()
+
+    assert git_http.head(desk.hello.path, BRANCH) == theirs
+    assert "changed by somebody else meanwhile" in desk.ours[0]
+    assert desk.reply().state is KeptState.FINISHED
+
+
+def test_retry_takes_back_what_said_that_it_failed(desk: Desk, hello: Repository) -> None:
+    """The reaction goes, and the newest check run on the commit is the one that tells how it is."""
+    sha = git_http.head(hello.path, "topic") or ""
+    task = desk.ask(number=2, head=Head(ref="topic", sha=sha, repository_id=hello.id))
+    desk.run(
+        task,
+        task_state=TaskState.FAILED,
+        attempt_state=AttemptState.FAILED,
+        reason=Reason.EXIT_CODE,
+        detail="Bad.",
+    )
+    desk.look()
+    assert desk.reactions() == ["confused"]
+
+    desk.db.write(tasks.retry, task.id)
+    desk.run(desk.db.read(tasks.get, task.id))
+    desk.look()
+
+    assert desk.reactions() == ["+1"]
+    assert [check["conclusion"] for check in hello.checks.values()] == ["failure", "success"]
+
+
+def test_question_that_was_deleted_is_answered_all_the_same(desk: Desk) -> None:
+    """There is nothing to react to, and nothing wrong with that."""
+    desk.github.fail("POST", r"/issues/comments/\d+/reactions$", status=404)
+    task = desk.ask()
+    desk.run(task)
+
+    desk.look()
+
+    assert (desk.reply().state, desk.reply().problem) == (KeptState.FINISHED, None)
+    assert "Done." in desk.ours[0]
+
+
+def test_whatever_breaks_is_said_and_tried_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk, a mistake of ours: the row says that something is wrong, and the comment comes."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    task = desk.ask()
+    desk.run(task, commit={"README.md": "Mended\n"})
+    with monkeypatch.context() as broken:
+        broken.setattr("app.github.changes.take_over", full)
+        desk.look()
+    assert (desk.reply().state, desk.reply().tries) == (KeptState.OPEN, 1)
+    assert "Something broke in control" in (desk.reply().problem or "")
+
+    desk.look()
+
+    assert desk.reply().problem is None
+    assert "Pushed 1 commit" in desk.ours[0]
+
+
+def test_nobody_tries_for_ever(desk: Desk) -> None:
+    """After three days of trying it is over, however old the question was when that began."""
+    task = desk.ask()
+    desk.run(task)
+    desk.db.write(
+        lambda c: c.execute(update(reply_rows).values(created_at=utcnow() - timedelta(days=9), tries=1))
+    )
+    desk.github.fail("GET", "/comments", status=502, times=2)
+    desk.look()
+    assert desk.reply().state is KeptState.OPEN
+
+    desk.db.write(lambda c: c.execute(update(reply_rows).values(tries=MOST_TRIES)))
+    desk.look()
+
+    assert desk.reply().state is KeptState.FINISHED
+    assert "502" in (desk.reply().problem or "")
 
 
 def test_app_without_checks_answers_all_the_same(desk: Desk, hello: Repository) -> None:

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import pytest
 from sqlalchemy import Connection, select
 
+from app.db import tasks
 from app.db.github_rows import bundles as bundle_rows
 from app.domain.reason import Reason
 from app.domain.reply import KeptState
-from app.domain.task import Task, TaskState
+from app.domain.task import Hold, Task, TaskState
 from app.domain.trigger import Head
 from tests.fakes.committer import Committer
 from tests.fakes.github import git_http
@@ -131,6 +133,93 @@ def test_next_task_of_a_thread_begins_anew_and_finds_what_was_left(
     assert git_http.git("show", f"{branch}:left", at=hello.path) == "unfinished\n"
     assert git_http.git("show", f"{branch}:README.md", at=hello.path) == "Mended\n"
     assert f"Pushed 1 commit to `{branch}`; they are in #{number}." in desk.ours[1]
+
+
+def test_next_task_waits_until_the_first_is_pushed(
+    shop: Workshop, desk: Desk, cli: Committer, hello: Repository
+) -> None:
+    """Asked while the first ran: it goes on top of that, in one branch and one pull request."""
+    cli.does(COMMIT)
+    first = desk.ask()
+    second = desk.ask("go on", session_id=first.session_id)
+    _ran(shop, first)
+
+    assert _ran(shop, second).hold is Hold.SESSION_BUSY
+    assert desk.rung == []
+    desk.look()
+    assert desk.rung == [first.session_id]
+    cli.does("echo more > more && git add more && git commit -qm 'Go on'")
+    assert _ran(shop, second).state is TaskState.COMPLETED
+    desk.look()
+
+    (number,) = [one for one in hello.pulls if one > 2]
+    branch = hello.pulls[number]["head"]["ref"]
+    assert git_http.git("show", f"{branch}:README.md", at=hello.path) == "Mended\n"
+    assert git_http.git("show", f"{branch}:more", at=hello.path) == "more\n"
+    assert git_http.git("branch", "--list", "agent/*", at=hello.path).split() == [branch]
+
+
+def test_retried_task_waits_for_nobody(shop: Workshop, desk: Desk, cli: Committer) -> None:
+    """What its own earlier try left to be pushed does not hold it."""
+    cli.does(COMMIT)
+    task = desk.ask()
+    _ran(shop, task)
+    desk.db.write(tasks.retry, task.id)
+
+    assert _ran(shop, task).state is TaskState.COMPLETED
+
+
+def test_second_question_to_a_pull_request_goes_on_top_of_the_first(
+    shop: Workshop, desk: Desk, cli: Committer, hello: Repository
+) -> None:
+    """Though it was asked when that was not there yet."""
+    sha = git_http.head(hello.path, "topic") or ""
+    head = Head(ref="topic", sha=sha, repository_id=hello.id, base_ref="main")
+    first = desk.ask(number=2, head=head)
+    second = desk.ask("go on", number=2, head=head, session_id=first.session_id)
+    cli.does(COMMIT)
+    _ran(shop, first)
+    desk.look()
+    cli.does("echo more > more && git add more && git commit -qm 'Go on'")
+    _ran(shop, second)
+    desk.look()
+
+    assert git_http.git("show", "topic:README.md", at=hello.path) == "Mended\n"
+    assert git_http.git("show", "topic:more", at=hello.path) == "more\n"
+    assert "Pushed 1 commit to `topic`; they are in #2." in desk.ours[1]
+
+
+@pytest.mark.parametrize("merged", [True, False], ids=["merged", "closed"])
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_nothing_goes_to_a_pull_request_that_is_over(
+    shop: Workshop, desk: Desk, cli: Committer, hello: Repository, *, merged: bool, when: str
+) -> None:
+    """Its branch may be gone, and would come back for nobody: there is another, and a pull request of it."""
+
+    def ends() -> None:
+        tip = git_http.head(hello.path, "topic") or ""
+        hello.pulls[2].update(state="closed", merged=merged)
+        if merged:
+            git_http.git("update-ref", "refs/heads/main", tip, at=hello.path)
+            git_http.git("update-ref", "-d", "refs/heads/topic", at=hello.path)
+
+    sha = git_http.head(hello.path, "topic") or ""
+    task = desk.ask(number=2, head=Head(ref="topic", sha=sha, repository_id=hello.id, base_ref="main"))
+    cli.does("echo more > more && git add more && git commit -qm 'Go on'")
+    if when == "before":
+        ends()
+    _ran(shop, task)
+    if when == "meanwhile":
+        ends()
+    desk.look()
+
+    (number,) = [one for one in hello.pulls if one > 2]
+    branch = hello.pulls[number]["head"]["ref"]
+    assert branch.startswith("agent/issue-2-")
+    assert git_http.git("rev-parse", f"{branch}~1", at=hello.path).strip() == sha
+    assert (git_http.head(hello.path, "topic") is None) == merged
+    assert f"Pushed 1 commit to `{branch}`; opened #{number}." in desk.ours[0]
+    assert ("#2 is over" in desk.ours[0]) == (when == "meanwhile")
 
 
 def test_github_that_is_away_at_the_start_is_tried_again(
