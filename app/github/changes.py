@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from app.github.cleaning import in_code, plain
 from app.github.git import Git, GitFailed, failure
 from app.security.redact import Redactor
 
@@ -83,17 +84,20 @@ def sign(git: Git, *, start: str, known: str, tip: str, rules: Rules) -> Signed:
 
 def _check(git: Git, commit: str, rules: Rules) -> None:
     for mode, blob, path in _entries(git, commit):
-        shown = path.decode("utf-8", "replace")
+        shown = _shown(path, rules.redactor)
         if not rules.workflows and _WORKFLOWS.match(path):
-            raise Refused(
-                f"They change `{shown}`: automation with rights of its own is for people to change."
-            )
+            raise Refused(f"They change {shown}: automation with rights of its own is for people to change.")
         if mode == b"160000":
-            raise Refused(f"They add the submodule `{shown}`, which nobody here can look at.")
+            raise Refused(f"They add the submodule {shown}, which nobody here can look at.")
         if blob is not None and int(git.text("cat-file", "-s", blob)) > FILE:
-            raise Refused(f"`{shown}` is larger than {FILE // 1024**2} MB.")
+            raise Refused(f"{shown} is larger than {FILE // 1024**2} MB.")
     if _secret_in(_added(git, commit), rules.redactor):
         raise Refused("They contain what is, or looks like, a secret. Let the agent take it out.")
+
+
+def _shown(path: bytes, redactor: Redactor) -> str:
+    """Return a path as it is told: the agent chose it, and a secret that is cut would no longer be found."""
+    return in_code(redactor.clean_text(plain(path.decode("utf-8", "replace"))))
 
 
 def _entries(git: Git, commit: str) -> Iterator[tuple[bytes, str | None, bytes]]:

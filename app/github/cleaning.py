@@ -67,6 +67,15 @@ def shortened(text: str, most: int) -> str:
     return f"{kept.rstrip()}\n[{len(text) - len(kept)} more characters left out]"
 
 
+def in_code(text: str, most: int = 120) -> str:
+    """Return at most `most` characters of `text` as code on one line, which nothing in it can end."""
+    line = " ".join(plain(text).split())
+    line = line if len(line) <= most else f"{line[:most]}…"
+    fence = "`" * (max(map(len, re.findall(r"`+", line)), default=0) + 1)
+    # Beside a fence a backtick would be a part of it; markdown takes these spaces away again.
+    return f"{fence} {line} {fence}" if line[:1] in {"", "`"} or line[-1] == "`" else f"{fence}{line}{fence}"
+
+
 def fenced(text: str) -> str:
     """Return `text` in a fence that nothing in it can close."""
     longest = max(map(len, re.findall(r"`+", text)), default=0)

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pydantic import AnyHttpUrl, NonNegativeFloat, NonNegativeInt
 
 from app.domain.model import Model
+from app.github.cleaning import plain
 from app.github.defusing import defused
 from app.github.length import LONGEST, closed, cut, units
 from app.github.marker import marker
@@ -13,6 +14,8 @@ from app.github.plan import Step, StepState
 from app.security.redact import Redactor
 
 _STEP = 300
+#: What is taken of one line around the answer.
+_LINE = 2000
 _STOP = "to stop it, mention the agent with the one word `stop`"
 _RETRY = "to try again, mention the agent with the one word `retry`"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+.!|~<>-])")
@@ -72,8 +75,9 @@ def render(reply: Reply, *, word: str, redactor: Redactor) -> str:
     It begins with the mark that finds it again, and has `word` nowhere, not even in how to stop it: what a
     loop would be made of is not there to be quoted.
     """
-    head, tail = _head(reply), _tail(reply)
-    said = redactor.clean_text(_body(reply))
+    head, look = (_line(text, word, redactor) for text in (_head(reply), _look(reply)))
+    tail = "\n\n".join(part for part in (look, _tail(reply)) if part)
+    said = redactor.clean_text(plain(_body(reply, redactor)))
     # Cut before it is read, which takes time, and after, for it may have grown.
     body = defused(cut(said, LONGEST), word=word)
     frame = units(f"{marker(reply.id)}\n{head}\n\n\n\n{tail}")
@@ -97,6 +101,15 @@ def elapsed(seconds: float, *, step: int = 1) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min" if minutes else f"{rest // step * step} s"
+
+
+def _line(text: str, word: str, redactor: Redactor) -> str:
+    """Return a line of ours that quotes others, who may have named a file so that it calls somebody.
+
+    It is read with what is ours in it, as the page does: at its beginning the same words can be a fence.
+    """
+    said = redactor.clean_text(plain(" ".join(text.split())))
+    return " ".join(defused(cut(said, _LINE), word=word).split())
 
 
 def _head(reply: Reply) -> str:
@@ -134,12 +147,12 @@ def _changes(reply: Reply) -> str:
     return f"Pushed {commits} to {where}; {verb} #{changes.pull_request}."
 
 
-def _body(reply: Reply) -> str:
+def _body(reply: Reply, redactor: Redactor) -> str:
     match reply.state:
         case ReplyState.QUEUED:
             return ""
         case ReplyState.RUNNING:
-            return "\n".join(map(_step, reply.plan))
+            return "\n".join(_step(step, redactor) for step in reply.plan)
         case ReplyState.ANSWERED:
             return reply.answer.strip() or "The agent finished without a word, and nothing was changed."
         case ReplyState.FAILED | ReplyState.CANCELLED:
@@ -147,8 +160,9 @@ def _body(reply: Reply) -> str:
             return f"{reply.problem.strip()}{said}"
 
 
-def _step(step: Step) -> str:
-    text = escaped(step.text)
+def _step(step: Step, redactor: Redactor) -> str:
+    # First: a secret that is escaped or cut would no longer be found.
+    text = escaped(redactor.clean_text(plain(step.text)))
     text = text if len(text) <= _STEP else f"{text[:_STEP].rstrip(chr(92))}…"
     if step.state is StepState.IN_PROGRESS:
         return f"- [ ] **{text}**"
@@ -164,8 +178,11 @@ def _tail(reply: Reply) -> str:
         details.append(f"[{'watch it live' if reply.state in _RUNNING else 'details'}]({reply.link})")
     if reply.state in _AGAIN:
         details.append(_RETRY)
-    attention = f"**Please look:** {reply.attention}\n\n" if reply.attention else ""
-    return f"{attention}<sub>{' · '.join(details)}</sub>"
+    return f"<sub>{' · '.join(details)}</sub>"
+
+
+def _look(reply: Reply) -> str:
+    return f"**Please look:** {reply.attention}" if reply.attention else ""
 
 
 def _rest(reply: Reply) -> str:

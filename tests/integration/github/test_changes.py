@@ -155,6 +155,20 @@ def test_what_may_not_be_pushed(
         taken(work, mirror, request.getfixturevalue("start"))
 
 
+def test_a_refusal_names_a_file_as_one_harmless_line(
+    work: Path, mirror: Mirror, start: Start, commit: Commit
+) -> None:
+    """The agent chose the name: it neither leaves its quotes, nor fills the answer, nor tells a secret."""
+    commit({f".github/workflows/x` @octo/security\n\n# {'y' * 30}{SECRET}{'y' * 100}`": "on: push\n"})
+
+    with pytest.raises(Refused, match="automation") as refused:
+        taken(work, mirror, start)
+
+    shown = ".github/workflows/x` @octo/security # " + "y" * 30 + "***"
+    assert f"They change ``{shown}{'y' * (120 - len(shown))}…``: automation" in str(refused.value)
+    assert SECRET[:8] not in str(refused.value)
+
+
 def test_workflows_are_pushed_where_that_is_allowed(
     work: Path, mirror: Mirror, start: Start, commit: Commit
 ) -> None:

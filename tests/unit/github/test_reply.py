@@ -9,6 +9,7 @@ from markdown_it import MarkdownIt
 from pydantic import AnyHttpUrl
 
 from app.domain.event import Record
+from app.github.cleaning import in_code
 from app.github.defusing import defused
 from app.github.length import LONGEST, closed, cut, units
 from app.github.marker import marked, marker
@@ -172,6 +173,48 @@ def test_gh_04_however_it_is_nested(text: str) -> None:
 
 
 @given(st.lists(_PIECES, max_size=30).map("".join), st.sampled_from(ReplyState))
+def test_what_is_said_around_the_answer_does_nothing(text: str, state: ReplyState) -> None:
+    """Why nothing was pushed names files as the agent did; why it waits is a provider's sentence."""
+    found = _render(_reply(state, attention=text, waits_for=text))
+    frame = found.removeprefix(marker("t-1"))
+    texts = re.sub(r"https?://[\w.-]+/\S*", "(link)", _texts(frame))
+
+    assert not re.search(r"(?<![A-Za-z0-9])@[A-Za-z0-9]", texts)
+    assert not re.search(r"\bfixes\s+#1", texts)
+    assert _images(found) == 0
+    assert set(_html(frame)) == {"<sub>", "</sub>"}
+    assert find_mention(found, word="@agent") is None
+    assert found.count("<!-- errand:") == 1
+
+
+def test_a_file_that_is_named_to_call_somebody_calls_nobody() -> None:
+    """Nor does it load a picture, tell a secret, or go on for ever; what follows is still the small print."""
+    name = f'x` @octo/security ![](https://evil/p.png) {SECRET} <img src="//evil"> \n\n# @all `'
+    found = _render(_reply(answer="x", attention=f"They change `{name}` {'and more ' * 20_000}"))
+
+    assert SECRET not in found
+    assert _images(found) == 0
+    assert not re.search(r"@[A-Za-z0-9]", _texts(found.partition("\n")[2]))
+    assert units(found) < 5000
+    assert found.endswith(f"[details]({LINK})</sub>")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a/b.py", "`a/b.py`"),
+        ("a` @b", "``a` @b``"),
+        ("`a`", "`` `a` ``"),
+        ("a\n\n# b\u202e\tc", "`a # b c`"),
+        ("x" * 200, f"`{'x' * 120}…`"),
+    ],
+)
+def test_a_name_stays_in_its_quotes(text: str, shown: str) -> None:
+    """On one line, whatever it is made of."""
+    assert in_code(text) == shown
+
+
+@given(st.lists(_PIECES, max_size=30).map("".join), st.sampled_from(ReplyState))
 def test_wh_11_no_reply_asks(text: str, state: ReplyState) -> None:
     """WH-11: whatever the agent, its plan or its words say, the comment is ours, and asks for nothing."""
     body = _render(_reply(state, answer=text, plan=(Step(text=text or "x"),), problem=text))
@@ -190,11 +233,15 @@ def test_the_small_print_is_never_code(text: str) -> None:
 
 
 def test_secrets_are_not_answered() -> None:
-    """Neither in the answer nor in a plan, nor a token that Errand does not know."""
+    """Neither in the answer, a plan or the lines around it, nor a token that Errand does not know."""
     token = "ghp_" + "a1B2" * 9
     for state in (ReplyState.ANSWERED, ReplyState.FAILED, ReplyState.RUNNING):
-        body = _render(_reply(state, answer=f"{SECRET} {token}", plan=(Step(text=SECRET),), problem=SECRET))
+        # As the page shows it: what is escaped is a secret all the same.
+        said = {"attention": f"{SECRET} {token}", "waits_for": SECRET, "problem": SECRET}
+        plan = (Step(text=SECRET), Step(text=f"{'x ' * 145}{SECRET}"))
+        body = _render(_reply(state, answer=f"{SECRET} {token}", plan=plan, **said)).replace("\\", "")
         assert SECRET not in body
+        assert SECRET[:8] not in body
         assert token not in body
 
 
