@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app.github.cleaning import in_code, plain
+from app.github.defusing import quieted
 from app.github.git import Git, GitFailed, failure
 from app.security.redact import Redactor
 
@@ -18,6 +19,11 @@ COMMITS, BUNDLE, FILE = 200, 20 * 1024**2, 10 * 1024**2
 _MESSAGE = 10_000
 _WORKFLOWS = re.compile(rb"\.github/workflows(?:/|\Z)", re.IGNORECASE)
 _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----")
+#: Lines that name authors, with the indented ones that go on with them: an agent can name anybody.
+_NAMES = re.compile(
+    r"^[ \t]*(?:co-authored-by|signed-off-by)[ \t]*:[^\n]*(?:\n|\Z)(?:[ \t]+\S[^\n]*(?:\n|\Z))*",
+    re.IGNORECASE | re.MULTILINE,
+)
 _DATE = re.compile(r"> (\d{1,12} [+-]\d{4})$")
 
 
@@ -149,8 +155,10 @@ def _identity(author: tuple[str, str], fields: dict[str, str]) -> dict[str, str]
 
 
 def _message(message: str, rules: Rules) -> str:
-    text = rules.redactor.clean_text(message.replace("\0", ""))[:_MESSAGE].rstrip() or "Change"
-    if rules.co_author is None or rules.co_author in text:
+    """Return the agent's words, which do nothing, with whoever asked as the only other author."""
+    said = _NAMES.sub("", rules.redactor.clean_text(plain(message)))
+    text = quieted(said.strip()[:_MESSAGE].rstrip()) or "Change"
+    if rules.co_author is None:
         return f"{text}\n"
     last = text.rsplit("\n\n", 1)[-1] if "\n\n" in text else ""
     trailers = bool(last) and all(re.match(r"[A-Za-z-]+: ", line) for line in last.split("\n"))

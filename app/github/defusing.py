@@ -9,6 +9,8 @@ from app.github.prose import rendered, shown
 
 #: A character of no width, as an entity: seen by whoever edits the text, and by GitHub's links not at all.
 _NOTHING = "&#8203;"
+#: The same where nothing reads entities.
+_NO_WIDTH = "\u200b"
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 #: Every tag and whatever else begins HTML; links in pointed brackets are left.
 _HTML = re.compile(r"<(?=[A-Za-z/!?])(?!(?:https?://|mailto:))")
@@ -38,6 +40,12 @@ def defused(text: str, *, word: str) -> str:
     text = _replaced(text, _ANYBODY, lambda match: "@" if _in_link(match) else f"@{_NOTHING}")
     text = _replaced(text, _CLOSING, lambda match: f"{match[0]}{_NOTHING}")
     return text if _is_harmless(text) else fenced(text)
+
+
+def quieted(text: str) -> str:
+    """Return plain text, such as a commit's message, in which neither names nor "fixes #1" do anything."""
+    text = _ANYBODY.sub(lambda match: "@" if _in_link(match) else f"@{_NO_WIDTH}", text)
+    return _CLOSING.sub(lambda match: f"{match[0]}{_NO_WIDTH}", text)
 
 
 def _is_harmless(text: str) -> bool:

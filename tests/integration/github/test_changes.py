@@ -116,6 +116,29 @@ def test_commits_are_pushed_by_our_author_with_the_one_who_asked(
     assert "mona@example.org" not in log
 
 
+def test_commit_messages_do_nothing(
+    work: Path, mirror: Mirror, start: Start, commit: Commit, hello: Repository
+) -> None:
+    """They close no issue and call nobody when somebody merges, and credit nobody but whoever asked."""
+    theirs = (
+        "co-authored-by: eve <eve@example.org>\n  and <more@example.org>\nSigned-off-by: eve <e@example.org>"
+    )
+    commit(
+        {"README.md": "Bye\n"},
+        f"Mend it, closes #99\n\nAs @octo/security said.\n\nRefs: #1\n{theirs}\n{MONA}",
+    )
+    commit({"more": "x\n"}, theirs)
+
+    found, again = taken(work, mirror, start), taken(work, mirror, start)
+    pushed(mirror, found.tip)
+
+    log = git_http.git("log", "--reverse", "--format=%B%x00", f"{start.sha}..{found.tip}", at=hello.path)
+    first, second = (message.strip() for message in log.split("\0")[:2])
+    assert first == f"Mend it, closes\u200b #99\n\nAs @\u200bocto/security said.\n\nRefs: #1\n{MONA}"
+    assert second == f"Change\n\n{MONA}"
+    assert found == again
+
+
 def test_same_commits_give_the_same_result(
     work: Path, mirror: Mirror, start: Start, commit: Commit, hello: Repository
 ) -> None:
