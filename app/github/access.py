@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -112,6 +113,17 @@ class AppAccess:
                 self._issued[repository, scope] = known
             return known
 
+    def _renewed(self, repository: str, scope: Scope, dead: str) -> Auth.Auth:
+        """Return another token than `dead`: another thread may have it already.
+
+        GitHub forgets one before its end where it is revoked, or the App installed anew.
+        """
+        with self._lock:
+            known = self._issued.get((repository, scope))
+            if known is not None and known.token == dead:
+                del self._issued[repository, scope]
+        return Auth.Token(self._current(repository, scope).token)
+
     def _issue(self, repository: str, scope: Scope) -> _Issued:
         installation = self._app.call("GET", f"/repos/{repository}/installation")
         wanted = {"repositories": [repository.partition("/")[2]], "permissions": dict(PERMISSIONS[scope])}
@@ -119,7 +131,8 @@ class AppAccess:
         answer: dict[str, Any] = self._app.call("POST", path, body=wanted)
         lasts = datetime.fromisoformat(answer["expires_at"]).timestamp() - time.time()
         token = str(answer["token"])
-        api = Api(Auth.Token(token), self._base_url, timeouts=self._timeouts)
+        renew = partial(self._renewed, repository, scope)
+        api = Api(Auth.Token(token), self._base_url, timeouts=self._timeouts, renew=renew)
         return _Issued(api, token, time.monotonic() + lasts)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn, cast
 
@@ -42,10 +42,18 @@ _UNSURE = frozenset({500, 502, 504})
 class Api:
     """Speaks as one App, installation or user. Not to be shared by threads that need different ones."""
 
-    def __init__(self, auth: Auth.Auth, base_url: str, *, timeouts: tuple[float, float] = TIMEOUTS) -> None:
+    def __init__(
+        self,
+        auth: Auth.Auth,
+        base_url: str,
+        *,
+        timeouts: tuple[float, float] = TIMEOUTS,
+        renew: Callable[[str], Auth.Auth] | None = None,
+    ) -> None:
+        """`renew` gets the token that GitHub no longer knows, and returns what to go on with."""
         # It logs whole answers for debugging, and an answer may be a token.
         logging.getLogger("github").setLevel(logging.WARNING)
-        self._auth = auth
+        self._auth, self._renew = auth, renew
         # The Requester itself and not Github, which knows one time-out for both and sleeps between calls.
         self._requester = Requester(
             auth=auth,
@@ -82,7 +90,19 @@ class Api:
             if 'rel="next"' not in headers.get("link", ""):
                 return
 
-    def _answer(
+    def _answer(self, verb: str, path: str, **asked: Any) -> tuple[Any, Mapping[str, str]]:
+        auth = self._auth
+        try:
+            return self._once(verb, path, **asked)
+        except api_errors.NotAuthenticated:
+            if self._renew is None:
+                raise
+            # Nothing was done, so whatever it is may be asked again.
+            self._auth = self._renew(auth.token)
+            self._requester = self._requester.withAuth(self._auth)
+        return self._once(verb, path, **asked)
+
+    def _once(
         self, verb: str, path: str, *, parameters: Mapping[str, Any] | None, body: Any, accept: str
     ) -> tuple[Any, Mapping[str, str]]:
         status, headers, text = self._sent(verb, path, dict(parameters or {}), body, accept)

@@ -49,6 +49,35 @@ def test_a_token_is_made_anew_before_it_ends(
     assert first != second == access.token(hello.full_name, Scope.READ)
 
 
+def test_a_token_that_github_forgot_is_made_anew(
+    github: FakeGitHub, hello: Repository, access: AppAccess
+) -> None:
+    """Revoked, or the App installed anew: once for all who have it, be it to write; git gets the new one."""
+    client = Client(access.api(hello.full_name, Scope.REPLY), hello.full_name)
+    dead = access.token(hello.full_name, Scope.REPLY)
+    with github.lock:
+        github.tokens.clear()
+    threads = [threading.Thread(target=client.create_comment, args=(1, "x")) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(hello.of_thread(1)) == 5
+    assert len(github.asked("POST", "access_tokens")) == 2
+    assert access.token(hello.full_name, Scope.REPLY) != dead
+
+
+def test_gh_03_a_token_that_helps_as_little_is_the_last(github: FakeGitHub, reader: Client) -> None:
+    """GH-03: where GitHub does not know the second one either, that is the error."""
+    github.fail("GET", "/issues/1$", status=401, times=9)
+
+    with pytest.raises(api_errors.NotAuthenticated):
+        reader.issue(1)
+    assert len(github.asked("GET", "/issues/1$")) == 2
+    assert len(github.asked("POST", "access_tokens")) == 2
+
+
 def test_where_the_app_is_not_installed(hello: Repository, access: AppAccess) -> None:
     """There is nothing for us, and the error says so."""
     with pytest.raises(api_errors.NotThere, match="octo/elsewhere/installation"):
