@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
 from pydantic import (
+    AnyHttpUrl,
     AwareDatetime,
     BeforeValidator,
     Field,
@@ -204,12 +205,11 @@ class Settings(BaseSettings):
             raise ValueError("tokens go over https:// only")
         return url or None
 
-    @field_validator("github_api_url", "github_server_url_given")
+    @field_validator("github_api_url", "github_server_url_given", "public_url")
     @classmethod
     def _address(cls, url: str | None) -> str | None:
-        parts = urlsplit(url or "")
-        if url and (parts.scheme not in {"https", "http"} or not parts.hostname):
-            raise ValueError("it begins with https://")
+        if url and not _is_address(url):
+            raise ValueError("it begins with https://, and a host follows")
         return url
 
     @property
@@ -279,6 +279,16 @@ class Settings(BaseSettings):
 
 def _listed(keys: SecretStr | None) -> list[str]:
     return [key.strip() for key in keys.get_secret_value().split(",") if key.strip()] if keys else []
+
+
+def _is_address(url: str) -> bool:
+    try:
+        # What is linked to has to be an address there, too; by itself it takes "https:errand" for one.
+        AnyHttpUrl(url)
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"https", "http"} and bool(parts.hostname)
 
 
 def _is_loopback(host: str) -> bool:

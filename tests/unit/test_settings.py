@@ -53,12 +53,37 @@ def test_githubs_pages_are_on_the_host_of_its_api(
     assert load_settings().github_server_url == server
 
 
-@pytest.mark.parametrize("name", ["GITHUB_API_URL", "GITHUB_SERVER_URL"])
-def test_githubs_addresses_are_addresses(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Told at the start, not at the first webhook."""
-    monkeypatch.setenv(name, "git.example.com")
+_ADDRESSES = ["GITHUB_API_URL", "GITHUB_SERVER_URL", "ERRAND_PUBLIC_URL"]
+
+
+@pytest.mark.parametrize("name", _ADDRESSES)
+@pytest.mark.parametrize(
+    "given",
+    [
+        "git.example.com",
+        "git.example.com:8000",
+        "ftp://x.org",
+        "https:x",
+        "https://",
+        "https://[",
+        "http://x:y",
+    ],
+)
+def test_addresses_are_addresses(monkeypatch: pytest.MonkeyPatch, name: str, given: str) -> None:
+    """Told at the start, not at the first webhook or in place of every answer."""
+    monkeypatch.setenv(name, given)
     with pytest.raises(InvalidSetting, match=f"{name}.*https://"):
         load_settings()
+
+
+@pytest.mark.parametrize("name", _ADDRESSES)
+@pytest.mark.parametrize(
+    "given", ["https://x.example.com", "http://127.0.0.1:8000/errand/", "http://[::1]:1"]
+)
+def test_an_address_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch, name: str, given: str) -> None:
+    """With a port, a path, or on this machine."""
+    monkeypatch.setenv(name, given)
+    assert given in load_settings().model_dump().values()
 
 
 def test_sqlite_in_the_data_dir_is_the_default(monkeypatch: pytest.MonkeyPatch, elsewhere: Path) -> None:
