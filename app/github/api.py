@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn, cast
@@ -24,6 +25,8 @@ TIMEOUTS = (5.0, 20.0)
 #: Seconds to wait where GitHub limits and does not say for how long.
 _PAUSE = 60.0
 _PER_PAGE = 100
+#: The number of a list's last page, in the header Link.
+_LAST = re.compile(r'[?&]page=(\d+)[^<>]*>; rel="last"')
 _NOT_TRUSTED = "GitHub's certificate is not trusted here; REQUESTS_CA_BUNDLE can name another authority."
 _ERRORS = {
     # A write to what has moved is not sent on: what asks for it knows the old name.
@@ -80,15 +83,32 @@ class Api:
         return self._answer(verb, path, parameters=parameters, body=body, accept=accept)[0]
 
     def pages(
-        self, path: str, *, most: int = 1000, parameters: Mapping[str, Any] | None = None
+        self, path: str, *, most: int = 1000, parameters: Mapping[str, Any] | None = None, first: int = 1
     ) -> Iterator[Any]:
-        """Yield the items of a list, page by page, `most` at most."""
-        for page in range(1, most // _PER_PAGE + 1):
-            asked = {**(parameters or {}), "per_page": _PER_PAGE, "page": page}
-            items, headers = self._answer("GET", path, parameters=asked, body=None, accept=JSON)
+        """Yield the items of a list, page by page from the `first`, `most` at most."""
+        for page in range(first, first + most // _PER_PAGE):
+            items, links = self._page(path, page, parameters)
             yield from items
-            if 'rel="next"' not in headers.get("link", ""):
+            if 'rel="next"' not in links:
                 return
+
+    def newest(self, path: str, *, most: int = 1000) -> Iterator[Any]:
+        """Yield the end of a list that begins with the oldest, in its order: whole pages, `most` at most."""
+        items, links = self._page(path, 1, None)
+        last = _LAST.search(links)
+        begin = int(last[1]) - most // _PER_PAGE + 1 if last else 1
+        if begin > 1:
+            yield from self.pages(path, most=most, first=begin)
+            return
+        yield from items
+        if 'rel="next"' in links:
+            yield from self.pages(path, most=most - _PER_PAGE, first=2)
+
+    def _page(self, path: str, page: int, parameters: Mapping[str, Any] | None) -> tuple[list[Any], str]:
+        """Return the items of a page, and where GitHub says that the others are."""
+        asked = {**(parameters or {}), "per_page": _PER_PAGE, "page": page}
+        items, headers = self._answer("GET", path, parameters=asked, body=None, accept=JSON)
+        return items, headers.get("link", "")
 
     def _answer(self, verb: str, path: str, **asked: Any) -> tuple[Any, Mapping[str, str]]:
         auth = self._auth

@@ -23,7 +23,8 @@ from app.github.payload import (
     Sha,
 )
 
-#: Comments that are looked through; what is older is nobody's context.
+#: Of files, reviews and comments of ours so many are read. Of a conversation it is the end of which there are
+#: so many, or up to a page less: what is older is nobody's context.
 _MOST = 1000
 
 
@@ -103,12 +104,12 @@ class Client:
         return [one.changed() for one in found]
 
     def comments(self, number: int) -> list[Comment]:
-        """Return the conversation of an issue or a pull request, oldest first."""
-        return _all(Comment, self._api.pages(f"{self._root}/issues/{number}/comments", most=_MOST))
+        """Return the newest of the conversation of an issue or a pull request, oldest first."""
+        return _all(Comment, self._api.newest(f"{self._root}/issues/{number}/comments", most=_MOST))
 
     def line_comments(self, number: int) -> list[ReviewComment]:
-        """Return the comments on lines of a pull request, oldest first."""
-        return _all(ReviewComment, self._api.pages(f"{self._root}/pulls/{number}/comments", most=_MOST))
+        """Return the newest comments on lines of a pull request, oldest first."""
+        return _all(ReviewComment, self._api.newest(f"{self._root}/pulls/{number}/comments", most=_MOST))
 
     def review(self, number: int, review_id: int) -> Review:
         """Return a submitted review."""

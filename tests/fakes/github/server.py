@@ -20,7 +20,7 @@ from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar, Self
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -386,14 +386,16 @@ def _encoded(answer: Any) -> bytes:
 
 
 def _page(answer: Any, query: str, address: str) -> tuple[Any, list[tuple[str, str]]]:
-    """Return one page of a list, and where the next is."""
+    """Return one page of a list, and where the next and the last are."""
     if not isinstance(answer, list):
         return answer, []
     asked = dict(parse_qsl(query))
     size, page = int(asked.get("per_page", 30)), int(asked.get("page", 1))
-    more = (
-        [("Link", f'<{address}?per_page={size}&page={page + 1}>; rel="next"')]
-        if len(answer) > page * size
-        else []
-    )
-    return answer[(page - 1) * size : page * size], more
+    last = -(-len(answer) // size)
+    links = [
+        f'<{address}?{urlencode({**asked, "per_page": size, "page": number})}>; rel="{name}"'
+        for name, number in (("prev", page - 1), ("next", page + 1), ("last", last), ("first", 1))
+        if 0 < number <= last and (page > 1 if name in {"prev", "first"} else page < last)
+    ]
+    shown = answer[(page - 1) * size : page * size]
+    return shown, [("Link", ", ".join(links))] if links else []
