@@ -35,7 +35,7 @@ def pull_body(
     summary's own do nothing.
     """
     fixes = [f"Fixes #{issue}"] if issue is not None else []
-    said = defused(cut(redactor.clean_text(summary.strip()), LONGEST), word=word)
+    said = defused(cut(redactor.clean_text(plain(summary.strip())), LONGEST), word=word)
     asked = f"Asked for by {requester}. An agent wrote this: read it before you merge it."
     end = f"<sub>{asked}{f' [How it came about]({link}).' if link else ''}</sub>"
     frame = "\n\n".join([*fixes, "", end])

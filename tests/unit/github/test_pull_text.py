@@ -53,6 +53,11 @@ def test_a_pull_request_asks_nobody(summary: str) -> None:
     assert "\n" not in title
 
 
+def test_a_secret_in_pieces_is_a_secret() -> None:
+    """What nobody sees is left out of a description, and what was around it must not be a secret then."""
+    assert SECRET not in _body("\u200b".join(SECRET))
+
+
 def test_a_long_summary_is_cut() -> None:
     """Below what a pull request may have, with its end."""
     body = _body("日本語🙂 " * 40_000)

@@ -245,6 +245,15 @@ def test_secrets_are_not_answered() -> None:
         assert token not in body
 
 
+@pytest.mark.parametrize("nothing", ["\u200b", "\x00", "\x1b[0m"])
+def test_a_secret_in_pieces_is_a_secret(nothing: str) -> None:
+    """What nobody sees is left out of a comment, and what was around it must not be a secret then."""
+    said = nothing.join(SECRET)
+    for state in ReplyState:
+        found = _render(_reply(state, answer=said, attention=said, waits_for=said, problem=said))
+        assert SECRET not in found
+
+
 @pytest.mark.no_cover
 @pytest.mark.parametrize(
     "piece",
