@@ -22,6 +22,7 @@ from app.errors import ErrandError, Unavailable
 from app.github import api_errors
 from app.github.access import Scope
 from app.github.client import Client
+from app.github.defusing import defused
 from app.github.errors import NoAccess
 from app.github.git import GitAway
 from app.github.ours import Ours
@@ -282,7 +283,7 @@ class Keeper:
                 external_id=reply.id,
                 conclusion=conclusion,
                 title=title,
-                summary=self._known.clean_text(task.detail) or title,
+                summary=defused(self._known.clean_text(task.detail), word=self._shown.word) or title,
             )
         except (api_errors.NotPermitted, api_errors.Unprocessable):
             return  # only Apps may make them, and only those that were given the permission

@@ -218,10 +218,13 @@ def test_retry_takes_back_what_said_that_it_failed(desk: Desk, hello: Repository
         task_state=TaskState.FAILED,
         attempt_state=AttemptState.FAILED,
         reason=Reason.EXIT_CODE,
-        detail="Bad.",
+        detail="Bad, says @octo/security.",
     )
     desk.look()
     assert desk.reactions() == ["confused"]
+    assert [check["output"]["summary"] for check in hello.checks.values()] == [
+        "Bad, says @&#8203;octo/security."
+    ]
 
     desk.db.write(tasks.retry, task.id)
     desk.run(desk.db.read(tasks.get, task.id))
