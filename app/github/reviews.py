@@ -23,13 +23,14 @@ def whole_review(
     """Return `trigger` with all that the review says, as the API gave it at the time of the work.
 
     Only the words of the one who asked count, and only as they were when the review was submitted:
-    comments that were edited since are left out. A comment that was a Delivery of its own keeps the
-    text that was signed. A review of one comment is answered where that comment stands.
+    comments that were edited since are left out. What came in the Delivery itself, the review's own text
+    or one comment, keeps the words that were signed. A review of one comment is answered where that
+    comment stands.
     """
     at = review.submitted_at or trigger.at
     own = sorted(_asked(trigger, comments, max(at, trigger.at)), key=lambda comment: comment.id)
-    body = (review.body or "").strip()
-    parts = [_part(None, body, rules)] if body else []
+    about = _about(trigger, review, rules)
+    parts = [about] if about else []
     parts += [_part(place(comment), _text(trigger, comment), rules) for comment in own]
     if not parts:
         return trigger
@@ -41,7 +42,16 @@ def whole_review(
             "at": max(at, trigger.at),
         }
     )
-    return _answered_at(whole, None if body else own)
+    return _answered_at(whole, None if about else own)
+
+
+def _about(trigger: Trigger, review: Review, rules: Rules) -> _Part | None:
+    """Return the review's own text, or None where it has none."""
+    if trigger.target is None:
+        # The review itself asked: these words were signed, and are without their mention already.
+        return _Part(None, trigger.instruction, None)
+    body = (review.body or "").strip()
+    return _part(None, body, rules) if body else None
 
 
 def _asked(trigger: Trigger, comments: Iterable[ReviewComment], at: datetime) -> Iterable[ReviewComment]:

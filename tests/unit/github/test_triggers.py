@@ -275,6 +275,19 @@ def test_a_review_of_one_comment_is_answered_in_its_thread() -> None:
     assert (whole.place.path, whole.place.line) == ("src/app.py", 12)
 
 
+def test_a_review_that_asks_keeps_its_signed_text() -> None:
+    """WH-16: GitHub shows another text by now; where a comment asked first, the review's is all there is."""
+    body = _asks("pull_request_review", make.review("@agent fix A, as @agent did"))
+    one = _asks("pull_request_review_comment", make.review_comment("@agent rename"))
+    comments = [make.line_comment("@agent rename")]
+
+    for edited in ("@agent /review fix B", None):
+        whole = _whole(body, edited, comments)
+        assert whole.instruction == "fix A, as @agent did\n\nIn `src/app.py`, line 12:\nrename"
+        assert (whole.agent, whole.reply_to) == (None, None)
+    assert _whole(one, "@agent fix A", comments).instruction.startswith("fix A\n\n")
+
+
 def _whole(trigger: Trigger, body: str | None, comments: list[make.Json]) -> Trigger:
     review = Review.model_validate(make.review(body)["review"])
     return whole_review(trigger, review, [ReviewComment.model_validate(one) for one in comments], RULES)
