@@ -10,14 +10,16 @@ from app.github.prose import said
 _BEFORE = r"(?<![\w/@.+\-=&#%~$\\:])"
 #: After it: no longer name (@agent-x), address (@agent.com), team (@agent/x) or possessive (@agent's).
 _AFTER = r"(?![\w/@\\-]|\.\w|:\w|[’']\w|\[bot\])"  # noqa: RUF001 - the apostrophe people's keyboards write
+#: White space within a line, the no-break space of some keyboards too.
+_GAP = r"[^\S\r\n]*"
 _AGENT = re.compile(
-    r"[ \t]*(?:/(?P<slash>[a-z][a-z0-9-]*)(?![\w/.-])|(?P<name>[a-z][a-z0-9-]*):(?!\S))[ \t]*", re.IGNORECASE
+    rf"{_GAP}(?:/(?P<slash>[a-z][a-z0-9-]*)(?![\w/.-])|(?P<name>[a-z][a-z0-9-]*):(?!\S)){_GAP}", re.IGNORECASE
 )
 _COMMANDS = "|".join(command for command in Command if command is not Command.ASK)
 _COMMAND = re.compile(rf"[\s,:]*({_COMMANDS})[\s.!]*", re.IGNORECASE)
 _LINE = re.compile(r"[^\n]*")
 #: What joins a mention to what follows it.
-_JOINT = re.compile(r"[ \t]*[,:;.!]?[ \t]*")
+_JOINT = re.compile(rf"{_GAP}[,:;.!]?{_GAP}")
 _EMPHASIS = re.compile(r"[*_]{1,3}\Z")
 #: GitHub takes 65,536 characters; a mention further on is not read.
 LONGEST = 4 * 65_536
