@@ -14,11 +14,14 @@ from app.settings import Settings
 
 def access_of(settings: Settings, *, timeouts: tuple[float, float] = TIMEOUTS) -> Access | None:
     """Return the App's access, else the token's, or None where neither is set; raises InvalidAppKey."""
-    key, token, url = settings.github_app_private_key, settings.github_token, settings.github_api_url
-    if settings.github_app_id and key:
-        return AppAccess(settings.github_app_id, key.get_secret_value(), url, timeouts=timeouts)
-    if token and token.get_secret_value():
-        return TokenAccess(token.get_secret_value(), url, timeouts=timeouts)
+    key, url = settings.github_app_private_key, settings.github_api_url
+    # A file or an editor puts a line end behind them, which no header takes and which no app's id has.
+    app_id = (settings.github_app_id or "").strip()
+    token = settings.github_token.get_secret_value().strip() if settings.github_token else ""
+    if app_id and key:
+        return AppAccess(app_id, key.get_secret_value(), url, timeouts=timeouts)
+    if token:
+        return TokenAccess(token, url, timeouts=timeouts)
     return None
 
 

@@ -3,13 +3,17 @@
 import base64
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from app.github import api_errors
 from app.github.access import PERMISSIONS, AppAccess, InvalidAppKey, Scope, TokenAccess, read_app_key
 from app.github.app_info import app_info, last_sent, missing, own_account
 from app.github.client import Client
+from app.github.identity import access_of
+from app.settings import Settings
 from tests.fakes.github import git_http
 from tests.fakes.github.server import FakeGitHub
 from tests.fakes.github.state import Repository
@@ -103,6 +107,21 @@ def test_one_token_serves_for_everything(github: FakeGitHub, hello: Repository) 
     assert client.create_comment(1, "x").user is not None
     assert own_account(access.api(hello.full_name, Scope.READ)).login == "mona"
     assert access.token(hello.full_name, Scope.PUSH) == token
+
+
+def test_a_line_end_behind_what_is_set_does_no_harm(github: FakeGitHub, hello: Repository) -> None:
+    """As `echo` and editors put it into files: both ways in, and nothing but white space is nothing."""
+    token = github.add_token("mona")
+    app: dict[str, Any] = {
+        "github_app_id": f"{github.app_id}\n",
+        "github_app_private_key": f"{github.app_key}\n\n",
+    }
+    for given in ({"github_token": f" {token}\r\n"}, app):
+        access = access_of(Settings(_env_file=None, github_api_url=github.api_url, **given))
+        assert access is not None
+        assert Client(access.api(hello.full_name, Scope.READ), hello.full_name).issue(1).number == 1
+
+    assert access_of(Settings(_env_file=None, github_token=SecretStr(" \n"))) is None
 
 
 def test_how_the_app_is_set_up(github: FakeGitHub, hello: Repository, access: AppAccess) -> None:
