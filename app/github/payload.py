@@ -179,10 +179,12 @@ class Before(Lenient):
 
 
 class Changes(Lenient):
-    """What an edit changed."""
+    """What an edit changed, or where what was opened comes from."""
 
     title: Before | None = None
     body: Before | None = None
+    #: Only where an issue was moved here; that it is there is all that is read of it.
+    old_issue: Any = None
 
 
 class Payload(Lenient):

@@ -24,6 +24,9 @@ SUBMITTED = "submitted"
 def issue(payload: Payload, rules: Rules) -> Trigger | Ignored:
     """Read `issues.opened` and `.edited`."""
     found = sure(payload.issue)
+    if payload.changes.old_issue is not None:
+        reason = "The issue was moved here from another repository; what it asks was asked there."
+        return Ignored(code="transferred", reason=reason)
     return _opened(payload, rules, found, "issue", thread=issue_thread(payload, found))
 
 

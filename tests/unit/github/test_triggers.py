@@ -73,6 +73,17 @@ def test_an_issue_asks_with_title_or_text() -> None:
     assert by_title.target == Target(subject=Subject.ISSUE, id=1)
 
 
+def test_an_issue_that_was_transferred_does_not_ask_again() -> None:
+    """GitHub opens it anew in its new repository, in its author's name where the author moved it."""
+    old = {"old_issue": {"id": 4999, "number": 8}, "old_repository": make.REPOSITORY}
+
+    assert _ignored("issues", make.issues(body="@agent go", changes=old)) == "transferred"
+    edited = make.issues("edited", body="@agent go", changes={"body": {"from": ""}})
+    assert _asks("issues", edited).instruction == "go"
+    moved = [payload for event, payload in make.examples() if "old_issue" in payload.get("changes", {})]
+    assert [_ignored("issues", payload) for payload in moved] == ["transferred"]
+
+
 def test_a_pull_request_asks_with_its_head() -> None:
     """What the pull request offered when it asked is what is worked on."""
     trigger = _asks("pull_request", make.envelope("opened", None, pull_request=make.pull(body="@agent look")))
