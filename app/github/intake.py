@@ -25,7 +25,7 @@ from app.github.client import Client
 from app.github.delivery import Delivery, read_delivery
 from app.github.errors import NoAccess
 from app.github.identity import Self, policy_of
-from app.github.taking import House, Taken, judge, take
+from app.github.taking import House, Taken, foresee, take
 from app.github.triggers import read_trigger
 from app.settings import Settings
 
@@ -73,19 +73,11 @@ class Intake:
     def would(self, delivery: Delivery) -> Decision:
         """Return the verdict that a Delivery would get now; writes nothing, and raises what asking raises."""
         found = self._asked(delivery)
-        if isinstance(found, Decision):
-            return found
-        refused = self._db.read(judge, found, self._house())
-        if refused is not None:
-            return Decision(verdict=Verdict.REFUSED, code=refused.code, reason=refused.reason)
-        return Decision(verdict=Verdict.TASK, code=str(found.trigger.kind), reason="A task would be made.")
+        return found if isinstance(found, Decision) else self._db.read(foresee, found, self._house())
 
     def _decided(self, row: Recorded) -> Recorded:
         delivery = self._delivery(row)
-        try:
-            found = self._asked(delivery)
-        except NotThere as error:
-            found = Decision(verdict=Verdict.REFUSED, code=error.code, reason=error.message)
+        found = self._asked(delivery)
         if isinstance(found, Decision):
             taken = Taken(found)
             self._db.write(deliveries.decide, row.id, found, done=True)
@@ -105,6 +97,12 @@ class Intake:
         )
 
     def _asked(self, delivery: Delivery) -> Asked | Decision:
+        try:
+            return self._looked_up(delivery)
+        except NotThere as error:
+            return _refusal(error)
+
+    def _looked_up(self, delivery: Delivery) -> Asked | Decision:
         repository = delivery.repository.full_name if delivery.repository else ""
         rules = self._self.rules(repository)
         trigger = read_trigger(delivery, rules)
@@ -131,7 +129,7 @@ class Intake:
                 # Somebody took the same question, or made the same thread; now their rows are there.
                 continue
             except Invalid as error:
-                refused = Decision(verdict=Verdict.REFUSED, code=error.code, reason=error.message)
+                refused = _refusal(error)
                 self._db.write(deliveries.decide, row.id, refused, done=True)
                 return Taken(refused)
         raise ErrandError("Several deliveries met over one thread again and again.")
@@ -215,6 +213,10 @@ def _shown(c: Connection, delivery_id: str, reply: KeptReply | None, eyes: int |
     if reply is not None and eyes is not None:
         replies.note_eyes(c, reply.id, eyes)
     deliveries.finish(c, delivery_id)
+
+
+def _refusal(error: ErrandError) -> Decision:
+    return Decision(verdict=Verdict.REFUSED, code=error.code, reason=error.message)
 
 
 def _carrier(trigger: Trigger) -> Target:

@@ -62,6 +62,21 @@ def judge(c: Connection, asked: Asked, house: House) -> Refused | None:
     return answer if isinstance(answer, Refused) else None
 
 
+def foresee(c: Connection, asked: Asked, house: House) -> Decision:
+    """Return the verdict that `take` would come to; writes nothing."""
+    trigger = asked.trigger
+    known = _known(c, trigger)
+    if known is not None:
+        return known
+    refused = judge(c, asked, house)
+    if refused is not None:
+        return Decision(verdict=Verdict.REFUSED, code=refused.code, reason=refused.reason)
+    if trigger.command is not Command.ASK:
+        command = str(trigger.command)
+        return Decision(verdict=Verdict.COMMAND, code=command, reason=f"`{command}` would be carried out.")
+    return Decision(verdict=Verdict.TASK, code=str(trigger.kind), reason="A task would be made.")
+
+
 def take(c: Connection, delivery: Recorded, asked: Asked, house: House, installation: int | None) -> Taken:
     """Decide on a Delivery and do what it asks for; a second time it is left as it is.
 
@@ -79,10 +94,8 @@ def take(c: Connection, delivery: Recorded, asked: Asked, house: House, installa
 
 def _taken(c: Connection, delivery: Recorded, asked: Asked, house: House, installation: int | None) -> Taken:
     trigger, key = asked.trigger, str(asked.trigger.key)
-    before = deliveries.same_question(c, key)
-    if before is not None:
-        reason = f"The same was asked by the delivery {before.id}."
-        known = Decision(verdict=Verdict.KNOWN, code="asked_before", reason=reason, task_id=before.task_id)
+    known = _known(c, trigger)
+    if known is not None:
         return Taken(known)
     session_id = threads.session_of(c, trigger.thread)
     refused = judge(c, asked, house)
@@ -101,6 +114,14 @@ def _taken(c: Connection, delivery: Recorded, asked: Asked, house: House, instal
         verdict=Verdict.TASK, code=str(trigger.kind), reason=reason, task_id=task.id, object_key=key
     )
     return Taken(made, (task,))
+
+
+def _known(c: Connection, trigger: Trigger) -> Decision | None:
+    before = deliveries.same_question(c, str(trigger.key))
+    if before is None:
+        return None
+    reason = f"The same was asked by the delivery {before.id}."
+    return Decision(verdict=Verdict.KNOWN, code="asked_before", reason=reason, task_id=before.task_id)
 
 
 def _refused(c: Connection, delivery: Recorded, trigger: Trigger, refused: Refused) -> Taken:

@@ -180,14 +180,38 @@ def test_eyes_do_not_come_after_the_answer(errand: Errand) -> None:
 
 def test_what_would_be_done_can_be_asked(errand: Errand) -> None:
     """The dry run: the same verdict, and nothing is written."""
-    body = payloads.encode(payloads.comment("@agent look"))
-    delivery = read_delivery(
-        delivery_id="x", event="issue_comment", content_type="application/json", body=body
-    )
-    assert errand.intake().would(delivery).verdict is Verdict.TASK
+    assert _foretold(errand, "@agent look").verdict is Verdict.TASK
     errand.hello.roles["mona"] = "read"
-    told = errand.intake().would(delivery)
+    told = _foretold(errand, "@agent look")
 
     assert (told.verdict, told.code) == (Verdict.REFUSED, "permission")
-    assert isinstance(told, Decision)
     assert errand.all_tasks() == []
+
+
+def test_the_dry_run_knows_commands_and_what_was_asked(errand: Errand) -> None:
+    """What would be carried out, and what led to a task already; the task goes on."""
+    number = _comment(errand)
+    asked = errand.deliver("issue_comment", payloads.comment("@agent look", number=number))
+    again, stop = _foretold(errand, "@agent look", number=number), _foretold(errand, "@agent stop")
+
+    assert (again.verdict, again.task_id) == (Verdict.KNOWN, asked.task_id)
+    assert (stop.verdict, stop.code) == (Verdict.COMMAND, "stop")
+    assert [task.state for task in errand.all_tasks()] == [TaskState.QUEUED]
+
+
+def test_the_dry_run_refuses_where_the_app_is_not_installed(errand: Errand) -> None:
+    """As the delivery itself would be, rather than failing."""
+    errand.github.fail("GET", "/installation", times=2, status=404)
+    told = _foretold(errand, "@agent look")
+
+    assert (told.verdict, told.code) == (Verdict.REFUSED, "github_not_found")
+    assert errand.say("@agent look").code == told.code
+
+
+def _foretold(errand: Errand, text: str, *, number: int = 900) -> Decision:
+    payload = payloads.comment(text, number=number)
+    place = {"id": errand.hello.id, "full_name": errand.hello.full_name}
+    body = payloads.encode({**payload, "repository": {**payloads.REPOSITORY, **place}})
+    kind = "application/json"
+    delivery = read_delivery(delivery_id="x", event="issue_comment", content_type=kind, body=body)
+    return errand.intake().would(delivery)
