@@ -128,6 +128,15 @@ def same_question(c: Connection, object_key: str) -> Recorded | None:
     return None if row is None else _recorded(row)
 
 
+def undecided_before(c: Connection, known: Recorded) -> list[Recorded]:
+    """Return what came before `known` from the same repository and has no verdict yet, newest first."""
+    same = (deliveries.c.source == known.source, deliveries.c.repository == known.repository)
+    open_still = (deliveries.c.state == DeliveryState.RECEIVED, deliveries.c.verdict.is_(None))
+    query = select(*_columns).where(*open_still, *same, deliveries.c.received_at < known.received_at)
+    rows = c.execute(query.order_by(deliveries.c.received_at.desc(), deliveries.c.id.desc()))
+    return [_recorded(row) for row in rows]
+
+
 def unrung(c: Connection, *, now: datetime, rung_before: datetime, limit: int) -> list[str]:
     """Return Deliveries that somebody has to act on and nobody was told of since then, oldest first."""
     query = select(deliveries.c.id).where(_due(now), _silent(now, rung_before))

@@ -13,6 +13,7 @@ from app.domain.task import Task, TaskId
 from app.domain.trigger import Command, Trigger
 from app.errors import Conflict
 from app.github.notices import help_text, nothing_text, status_text
+from app.github.undecided import refuse_stopped
 
 
 class Done(NamedTuple):
@@ -22,11 +23,16 @@ class Done(NamedTuple):
     changed: tuple[Task, ...] = ()
 
 
-def carry_out(c: Connection, trigger: Trigger, *, delivery_id: str, agents: Mapping[str, str]) -> Done:
-    """Do what `trigger` commands; whatever there is to say becomes a notice."""
+def carry_out(
+    c: Connection, trigger: Trigger, *, delivery_id: str, agents: Mapping[str, str], undecided: list[str]
+) -> Done:
+    """Do what `trigger` commands; whatever there is to say becomes a notice.
+
+    `undecided` are the Deliveries that a stop is meant for besides the thread's Tasks.
+    """
     match trigger.command:
         case Command.STOP:
-            done = _stop(c, trigger)
+            done = _stop(c, trigger, undecided)
         case Command.RETRY:
             done = _retry(c, trigger)
         case Command.STATUS:
@@ -62,11 +68,14 @@ def add_notice(
     replies.add(c, kept)
 
 
-def _stop(c: Connection, trigger: Trigger) -> Done | None:
+def _stop(c: Connection, trigger: Trigger, undecided: list[str]) -> Done | None:
+    refuse_stopped(c, undecided)
     # The last first: none that waits may begin because the one before it ended.
     stopped = [_cancelled(c, task_id) for task_id in reversed(replies.unfinished_tasks(c, trigger.thread))]
     changed = tuple(task for task in stopped if task is not None)
-    return Done(f"Stopped: {_tasks(len(changed))}.", changed) if changed else None
+    counted = (_count(len(changed), "task"), _count(len(undecided), "undecided question"))
+    words = " and ".join(part for part in counted if part)
+    return Done(f"Stopped: {words}.", changed) if words else None
 
 
 def _cancelled(c: Connection, task_id: TaskId) -> Task | None:
@@ -99,5 +108,6 @@ def _status(c: Connection, trigger: Trigger, delivery_id: str) -> Done | None:
     return Done("What is running was said.")
 
 
-def _tasks(count: int) -> str:
-    return "one task" if count == 1 else f"{count} tasks"
+def _count(count: int, what: str) -> str:
+    """Return how many, in words; nothing for none."""
+    return f"one {what}" if count == 1 else f"{count} {what}s" if count else ""

@@ -22,11 +22,13 @@ from app.github.access import Scope
 from app.github.api_errors import GitHubError, NotThere
 from app.github.asked_facts import Asked, Asker, ask
 from app.github.client import Client
-from app.github.delivery import Delivery, read_delivery
+from app.github.delivery import Delivery
 from app.github.errors import NoAccess
 from app.github.identity import Self, policy_of
+from app.github.rules import Rules
 from app.github.taking import House, Taken, foresee, take
 from app.github.triggers import read_trigger
+from app.github.undecided import delivery_of
 from app.settings import Settings
 
 log = structlog.get_logger()
@@ -73,10 +75,10 @@ class Intake:
     def would(self, delivery: Delivery) -> Decision:
         """Return the verdict that a Delivery would get now; writes nothing, and raises what asking raises."""
         found = self._asked(delivery)
-        return found if isinstance(found, Decision) else self._db.read(foresee, found, self._house())
+        return found if isinstance(found, Decision) else self._db.read(foresee, found, self._house(delivery))
 
     def _decided(self, row: Recorded) -> Recorded:
-        delivery = self._delivery(row)
+        delivery = self._db.read(delivery_of, row)
         found = self._asked(delivery)
         if isinstance(found, Decision):
             taken = Taken(found)
@@ -88,14 +90,6 @@ class Intake:
         log.info("delivery_decided", delivery_id=row.id, verdict=decided.verdict, code=decided.code)
         return decided
 
-    def _delivery(self, row: Recorded) -> Delivery:
-        return read_delivery(
-            delivery_id=row.id.partition(":")[2],
-            event=row.event,
-            content_type=row.content_type,
-            body=self._db.read(deliveries.body, row.id),
-        )
-
     def _asked(self, delivery: Delivery) -> Asked | Decision:
         try:
             return self._looked_up(delivery)
@@ -103,13 +97,15 @@ class Intake:
             return _refusal(error)
 
     def _looked_up(self, delivery: Delivery) -> Asked | Decision:
-        repository = delivery.repository.full_name if delivery.repository else ""
-        rules = self._self.rules(repository)
+        rules = self._rules(delivery)
         trigger = read_trigger(delivery, rules)
         if isinstance(trigger, Ignored):
             return Decision(verdict=Verdict.IGNORED, code=trigger.code, reason=trigger.reason)
         client = self._client(trigger, Scope.READ)
         return ask(client, delivery, trigger, rules, for_branch=self._for_branch(trigger))
+
+    def _rules(self, delivery: Delivery) -> Rules:
+        return self._self.rules(delivery.repository.full_name if delivery.repository else "")
 
     def _for_branch(self, trigger: Trigger) -> Asker | None:
         if trigger.author is not None or trigger.head is None:
@@ -121,7 +117,7 @@ class Intake:
         return Asker(reply.requester_id, reply.requester)
 
     def _taken(self, row: Recorded, delivery: Delivery, asked: Asked) -> Taken:
-        house = self._house()
+        house = self._house(delivery)
         for _ in range(MEETINGS):
             try:
                 return self._db.write(take, row, asked, house, delivery.installation_id)
@@ -134,9 +130,10 @@ class Intake:
                 return Taken(refused)
         raise ErrandError("Several deliveries met over one thread again and again.")
 
-    def _house(self) -> House:
+    def _house(self, delivery: Delivery) -> House:
         usable = self._agents.current().usable
         return House(
+            rules=self._rules(delivery),
             policy=policy_of(self._settings),
             resolve=self._agents.resolve,
             agents={name: agent.description for name, agent in usable.items()},
@@ -166,8 +163,8 @@ class Intake:
         if row.verdict is Verdict.TASK and reply is not None:
             eyes = self._show_task(row, reply)
         elif row.verdict is Verdict.COMMAND:
-            delivery = self._delivery(row)
-            trigger = read_trigger(delivery, self._self.rules(row.repository or ""))
+            delivery = self._db.read(delivery_of, row)
+            trigger = read_trigger(delivery, self._rules(delivery))
             if isinstance(trigger, Trigger):
                 client = self._client(trigger, Scope.REPLY)
                 self._quietly(row, lambda: client.react(_carrier(trigger), "+1"))

@@ -19,6 +19,8 @@ from app.errors import NotFound
 from app.github.asked_facts import Asked
 from app.github.commands import add_notice, carry_out
 from app.github.notices import paused_text
+from app.github.rules import Rules
+from app.github.undecided import lock_undecided
 
 #: What is done where somebody only mentions us.
 UNSAID = "Work on what this {} asks for."
@@ -29,6 +31,7 @@ class House:
     """What is the same for every Trigger here."""
 
     policy: Policy
+    rules: Rules
     #: Chooses the Agent for a name; raises Invalid.
     resolve: Callable[[str | None], Resolved]
     #: Names and what each is for.
@@ -97,12 +100,14 @@ def _taken(c: Connection, delivery: Recorded, asked: Asked, house: House, instal
     known = _known(c, trigger)
     if known is not None:
         return Taken(known)
+    stops = trigger.command is Command.STOP
+    undecided = lock_undecided(c, delivery, trigger.thread, house.rules) if stops else []
     session_id = threads.session_of(c, trigger.thread)
     refused = judge(c, asked, house)
     if refused is not None:
         return _refused(c, delivery, trigger, refused)
     if trigger.command is not Command.ASK:
-        done = carry_out(c, trigger, delivery_id=delivery.id, agents=house.agents)
+        done = carry_out(c, trigger, delivery_id=delivery.id, agents=house.agents, undecided=undecided)
         command = Decision(
             verdict=Verdict.COMMAND, code=str(trigger.command), reason=done.reason, object_key=key
         )

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import update
 
-from app.db import deliveries, tasks
+from app.db import deliveries, replies, tasks
 from app.db.github_rows import replies as replies_table
 from app.domain.delivery import Decision, DeliveryState, Verdict
 from app.domain.reply import KeptState, ReplyKind
@@ -150,6 +150,53 @@ def test_commands_act_on_the_thread(errand: Errand) -> None:
     assert "@agent" not in (status.text or "") + (guide.text or "")
     reactions = [call.body["content"] for call in errand.github.asked("POST", "/reactions")]
     assert (reactions.count("eyes"), reactions.count("+1")) == (2, 6)
+
+
+def test_stop_ends_what_is_not_decided_yet(errand: Errand) -> None:
+    """GitHub was away when it was asked: it does not begin hours later. Only here, only what was before."""
+    errand.github.fail("GET", "permission", times=5, status=502)
+    asked, again, guide = (errand.say(f"@agent {word}") for word in ("look", "retry", "help"))
+    said = errand.hello.add_comment(2, "@agent look", payloads.user())
+    elsewhere = payloads.comment("@agent look", on_pull=True, number=said["id"])
+    elsewhere["issue"]["number"] = 2
+    other = errand.deliver("issue_comment", elsewhere)
+    stop_id = errand.receive("issue_comment", payloads.comment("@agent stop", number=_comment(errand)))
+    later = errand.say("@agent but do this")
+    errand.intake().read(stop_id)
+
+    stop = errand.row(stop_id)
+    assert (stop.verdict, stop.reason) == (Verdict.COMMAND, "Stopped: 2 undecided questions.")
+    assert errand.db.read(replies.of_delivery, stop_id) is None
+    for row in map(errand.row, (asked.id, again.id)):
+        assert (row.state, row.verdict, row.code) == (DeliveryState.DONE, Verdict.REFUSED, "stopped")
+    assert [errand.row(row.id).verdict for row in (guide, other, later)] == [None] * 3
+    errand.db.write(deliveries.take_again, asked.id)
+    errand.intake().read(asked.id)
+    assert errand.row(asked.id).verdict is Verdict.TASK
+
+
+def test_who_may_not_stop_stops_nothing_undecided(errand: Errand) -> None:
+    """It is still to be decided on, and then begins."""
+    errand.github.fail("GET", "permission", status=502)
+    asked = errand.say("@agent look")
+    refused = errand.say("@agent stop", sender=payloads.user("eve", number=66))
+
+    assert (refused.verdict, errand.row(asked.id).verdict) == (Verdict.REFUSED, None)
+
+
+def test_a_stop_and_what_it_is_for_may_meet(errand: Errand) -> None:
+    """Decided on at once in any order, none waits for the other for ever, and nothing goes on afterwards."""
+    ids = []
+    for number in range(4):
+        said = errand.hello.add_comment(1, "@agent", payloads.user())["id"]
+        text = "@agent stop" if number % 2 else f"@agent {number}"
+        ids.append(errand.receive("issue_comment", payloads.comment(text, number=said)))
+    intake = errand.intake()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(intake.read, ids))
+
+    assert [row.verdict for row in map(errand.row, ids[1::2])] == [Verdict.COMMAND] * 2
+    assert all(task.state is TaskState.CANCELLED for task in errand.all_tasks())
 
 
 def test_a_death_before_the_eyes_is_made_good(errand: Errand) -> None:
