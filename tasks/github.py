@@ -33,7 +33,8 @@ class GitHub:
 
     def source(self) -> Assignments:
         """Return what the Runner asks what a Task brings along."""
-        return Assignments(self._db, self._ours, self._mirrors, self._known)
+        workflows = self._settings.github_workflows
+        return Assignments(self._db, self._ours, self._mirrors, self._known, workflows=workflows)
 
     def keeper(self, ring_next: Callable[[SessionId], None]) -> Keeper:
         """Return who looks after Replies; `ring_next` is told whose next Task may begin."""

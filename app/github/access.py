@@ -47,6 +47,12 @@ PERMISSIONS: Mapping[Scope, Mapping[str, str]] = {
 }
 
 
+def permissions_of(scope: Scope, *, workflows: bool) -> dict[str, str]:
+    """Return the least permissions of `scope`, where `workflows` may be changed or not."""
+    more = {"workflows": "write"} if workflows and scope is Scope.PUSH else {}
+    return {**PERMISSIONS[scope], **more}
+
+
 class Access(Protocol):
     """Gives Apis for repositories."""
 
@@ -85,9 +91,17 @@ class AppAccess:
     """A GitHub App: signs as itself, and asks for a token per repository and Scope. For several threads."""
 
     def __init__(
-        self, app_id: str, key: str, base_url: str, *, timeouts: tuple[float, float] = TIMEOUTS
+        self,
+        app_id: str,
+        key: str,
+        base_url: str,
+        *,
+        timeouts: tuple[float, float] = TIMEOUTS,
+        workflows: bool = False,
     ) -> None:
         self._base_url, self._timeouts = base_url, timeouts
+        #: Whether what is pushed may change .github/workflows, which GitHub has a permission for.
+        self._workflows = workflows
         self._app = Api(Auth.AppAuth(app_id, read_app_key(key)), base_url, timeouts=timeouts)
         self._issued: dict[tuple[str, Scope], _Issued] = {}
         self._lock = threading.Lock()
@@ -126,7 +140,10 @@ class AppAccess:
 
     def _issue(self, repository: str, scope: Scope) -> _Issued:
         installation = self._app.call("GET", f"/repos/{repository}/installation")
-        wanted = {"repositories": [repository.partition("/")[2]], "permissions": dict(PERMISSIONS[scope])}
+        wanted = {
+            "repositories": [repository.partition("/")[2]],
+            "permissions": permissions_of(scope, workflows=self._workflows),
+        }
         path = f"/app/installations/{installation['id']}/access_tokens"
         answer: dict[str, Any] = self._app.call("POST", path, body=wanted)
         lasts = datetime.fromisoformat(answer["expires_at"]).timestamp() - time.time()

@@ -36,9 +36,13 @@ _AUTHOR = ("Errand", "errand@users.noreply.github.com")
 _WORK = """\
 The repository is checked out in the working directory, on the branch {branch}. If something is to be changed,
 change it there and commit it with git on that branch; you cannot push, and need not: when you are done your
-commits are looked through and pushed{then}. What is not committed stays behind. Changes of
-.github/workflows, secrets and rewritten history are not pushed. If ~/previous-workspace is there, it is what
-the task before this one in the same thread left."""
+commits are looked through and pushed{then}. What is not committed stays behind. {never} are not
+pushed. If ~/previous-workspace is there, it is what the task before this one in the same thread left."""
+#: What is never pushed, by whether workflows may be.
+_NEVER = {
+    False: "Changes of .github/workflows, secrets and rewritten history",
+    True: "Secrets and rewritten history",
+}
 #: For whatever the agent does with git, by its home: nothing in a repository names a program.
 _HOME = {"core.fsmonitor": "false", "core.hooksPath": "/dev/null", "safe.bareRepository": "explicit"}
 
@@ -55,11 +59,14 @@ class Inside(Protocol):
 class Assignments:
     """Gives a Task from GitHub its Assignment; for several threads."""
 
-    def __init__(self, db: Database, ours: Ours, mirrors: Mirrors, known: Known) -> None:
+    def __init__(
+        self, db: Database, ours: Ours, mirrors: Mirrors, known: Known, *, workflows: bool = False
+    ) -> None:
         self._db = db
         self._ours = ours
         self._mirrors = mirrors
         self._known = known
+        self._never = _NEVER[workflows]
 
     def __call__(self, task: Task, begun: str | None) -> "Assigned | None":
         """Return what the Task brings along; None where it is not from GitHub.
@@ -90,7 +97,7 @@ class Assignments:
             reply.trigger,
             context_of(self._db, client, reply),
             self._known.redactor,
-            work=_WORK.format(branch=start.branch, then=then),
+            work=_WORK.format(branch=start.branch, then=then, never=self._never),
         )
         return Assigned(self._db, self._mirrors, task=task, remote=remote, start=start, message=message)
 

@@ -19,7 +19,8 @@ def access_of(settings: Settings, *, timeouts: tuple[float, float] = TIMEOUTS) -
     app_id = (settings.github_app_id or "").strip()
     token = settings.github_token.get_secret_value().strip() if settings.github_token else ""
     if app_id and key:
-        return AppAccess(app_id, key.get_secret_value(), url, timeouts=timeouts)
+        workflows = settings.github_workflows
+        return AppAccess(app_id, key.get_secret_value(), url, timeouts=timeouts, workflows=workflows)
     if token:
         return TokenAccess(token, url, timeouts=timeouts)
     return None

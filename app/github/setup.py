@@ -3,7 +3,7 @@
 from pydantic import BaseModel
 
 from app.errors import ErrandError
-from app.github.access import PERMISSIONS, Access, AppAccess, Scope
+from app.github.access import Access, AppAccess, Scope, permissions_of
 from app.github.app_info import Sent, app_info, last_sent, missing, own_account
 from app.github.identity import access_of
 from app.github.triggers import READ
@@ -29,11 +29,11 @@ class Setup(BaseModel):
     sent: list[Sent] = []
 
 
-def wanted_permissions() -> dict[str, str]:
+def wanted_permissions(settings: Settings) -> dict[str, str]:
     """Return the permissions that the App needs, by GitHub's names."""
     found: dict[str, str] = {}
-    for permissions in PERMISSIONS.values():
-        for name, level in permissions.items():
+    for scope in Scope:
+        for name, level in permissions_of(scope, workflows=settings.github_workflows).items():
             found[name] = max(found.get(name, "read"), level, key=_LEVELS.__getitem__)
     return dict(sorted(found.items()))
 
@@ -50,7 +50,7 @@ def look(settings: Settings) -> Setup:
         webhook_url=f"{(settings.public_url or '').rstrip('/')}/webhooks/github",
         secret_set=bool(settings.webhook_secrets()),
         access="none",
-        permissions=wanted_permissions(),
+        permissions=wanted_permissions(settings),
         events=wanted_events(settings),
         problems=_own_problems(settings),
     )

@@ -13,6 +13,7 @@ from app.github.access import PERMISSIONS, AppAccess, InvalidAppKey, Scope, Toke
 from app.github.app_info import app_info, last_sent, missing, own_account
 from app.github.client import Client
 from app.github.identity import access_of
+from app.github.setup import wanted_permissions
 from app.settings import Settings
 from tests.fakes.github import git_http
 from tests.fakes.github.server import FakeGitHub
@@ -38,6 +39,29 @@ def test_a_token_is_made_once_per_repository_and_scope(
         str(dict(p)) for p in PERMISSIONS.values()
     )
     assert {tuple(one.body["repositories"]) for one in asked} == {("hello",)}
+
+
+def test_workflows_may_be_changed_where_that_was_set(github: FakeGitHub, hello: Repository) -> None:
+    """GitHub has a permission for it: what pushes asks for that then, and nothing else."""
+    github.permissions["workflows"] = "write"
+    settings = Settings(
+        _env_file=None,
+        github_app_id=github.app_id,
+        github_app_private_key=SecretStr(github.app_key),
+        github_api_url=github.api_url,
+        github_workflows=True,
+    )
+    access = access_of(settings)
+    assert access is not None
+
+    for scope in Scope:
+        access.token(hello.full_name, scope)
+
+    asked = [one.body["permissions"] for one in github.asked("POST", "access_tokens")]
+    assert [one.get("workflows") for one in asked].count("write") == 1
+    assert asked[list(Scope).index(Scope.PUSH)]["workflows"] == "write"
+    assert wanted_permissions(settings)["workflows"] == "write"
+    assert "workflows" not in wanted_permissions(Settings(_env_file=None))
 
 
 def test_a_token_is_made_anew_before_it_ends(
