@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, insert, not_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, insert, not_, select, update
 
 from app.db.github_rows import replies
-from app.db.rows import tasks
+from app.db.rows import attempts, tasks
 from app.domain.gate import Counts
 from app.domain.reply import KeptReply, KeptState, ReplyKind
 from app.domain.task import FINAL, TaskId
@@ -24,6 +24,8 @@ UNFINISHED: Mapping[str, Any] = {
 }
 #: One whose Task runs again: the check that told of its end is followed by another.
 ANEW: Mapping[str, Any] = {**UNFINISHED, "check_run_id": None}
+#: What is said to a command, and may be answered with the next one.
+_ANSWERS = frozenset({ReplyKind.HELP, ReplyKind.STATUS, ReplyKind.NOTHING})
 
 
 def add(c: Connection, reply: KeptReply) -> None:
@@ -84,8 +86,8 @@ def note_eyes(c: Connection, reply_id: str, reaction_id: int) -> None:
 
 
 def counts(c: Connection, thread: Thread, *, user_id: int | None, now: datetime) -> Counts:
-    """Return how many Tasks have come from where; consistent for who has asked for the thread's Session."""
-    here = and_(replies.c.repository_id == thread.repository_id, replies.c.number == thread.number)
+    """Return how much has come from where; consistent for who has asked for the thread's Session."""
+    here = _here(thread)
     hour = replies.c.created_at > now - _HOUR
     made = select(func.count()).select_from(replies).where(replies.c.kind == ReplyKind.TASK)
     newest = made.with_only_columns(func.max(replies.c.created_at)).where(here).scalar_subquery()
@@ -100,8 +102,16 @@ def counts(c: Connection, thread: Thread, *, user_id: int | None, now: datetime)
             made.where(replies.c.repository_id == thread.repository_id, hour)
         ).scalar_one(),
         user_hour=0 if user_id is None else c.execute(by_user).scalar_one(),
+        answers_hour=answers_hour(c, thread, now=now),
+        runs_hour=_runs(c, thread, now - _HOUR),
         notice_sent=c.execute(paused.where(since).limit(1)).first() is not None,
     )
+
+
+def answers_hour(c: Connection, thread: Thread, *, now: datetime) -> int:
+    """Return how many comments within the hour only answered a command."""
+    mine = (_here(thread), replies.c.kind.in_(_ANSWERS), replies.c.created_at > now - _HOUR)
+    return int(c.execute(select(func.count()).select_from(replies).where(*mine)).scalar_one())
 
 
 def kept(row: Row[Any]) -> KeptReply:
@@ -109,9 +119,18 @@ def kept(row: Row[Any]) -> KeptReply:
     return KeptReply.model_validate({name: getattr(row, name) for name in KeptReply.model_fields})
 
 
+def _here(thread: Thread) -> ColumnElement[bool]:
+    return and_(replies.c.repository_id == thread.repository_id, replies.c.number == thread.number)
+
+
+def _runs(c: Connection, thread: Thread, since: datetime) -> int:
+    joined = replies.join(attempts, attempts.c.task_id == replies.c.task_id)
+    begun = select(func.count()).select_from(joined).where(_here(thread), attempts.c.started_at > since)
+    return int(c.execute(begun).scalar_one())
+
+
 def _bots_in_a_row(c: Connection, thread: Thread) -> int:
-    here = (replies.c.repository_id == thread.repository_id, replies.c.number == thread.number)
-    made = (*here, replies.c.kind == ReplyKind.TASK)
+    made = (_here(thread), replies.c.kind == ReplyKind.TASK)
     person = select(func.max(replies.c.created_at)).where(*made, not_(replies.c.by_bot)).scalar_subquery()
     since = func.coalesce(replies.c.created_at > person, True)
     rows = select(func.count()).select_from(replies).where(*made, replies.c.by_bot, since)
@@ -119,6 +138,5 @@ def _bots_in_a_row(c: Connection, thread: Thread) -> int:
 
 
 def _tasks(thread: Thread) -> Select[Any]:
-    here = (replies.c.repository_id == thread.repository_id, replies.c.number == thread.number)
     joined = replies.join(tasks, tasks.c.id == replies.c.task_id)
-    return select(tasks.c.id).select_from(joined).where(*here)
+    return select(tasks.c.id).select_from(joined).where(_here(thread))

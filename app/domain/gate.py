@@ -5,7 +5,7 @@ from enum import IntEnum
 from pydantic import NonNegativeInt, PositiveInt
 
 from app.domain.model import Model
-from app.domain.trigger import Trigger
+from app.domain.trigger import Command, Trigger
 
 
 class Permission(IntEnum):
@@ -31,13 +31,17 @@ class Caps(Model):
 
 
 class Counts(Model):
-    """How many Tasks have come so far, this one not counted."""
+    """How much has come so far, this one not counted."""
 
     thread_hour: NonNegativeInt = 0
     thread_day: NonNegativeInt = 0
     thread_bots: NonNegativeInt = 0
     repository_hour: NonNegativeInt = 0
     user_hour: NonNegativeInt = 0
+    #: Comments of ours in this thread that only answered a command.
+    answers_hour: NonNegativeInt = 0
+    #: How often Tasks of this thread began to run, by a retry too.
+    runs_hour: NonNegativeInt = 0
     #: Whether this thread was told already, since a cap was reached, that it is paused.
     notice_sent: bool = False
 
@@ -81,12 +85,12 @@ class Refused(Model):
 
 
 def decide(trigger: Trigger, facts: Facts, policy: Policy) -> Allowed | Refused:
-    """Return whether `trigger` may become a Task. What is not known is refused."""
+    """Return whether `trigger` may become a Task or be carried out. What is not known is refused."""
     return (
         _place(trigger, facts, policy)
         or _person(trigger, facts, policy)
         or _fork(trigger, facts, policy)
-        or within_caps(facts.counts, policy.caps, is_bot=_is_bot(trigger))
+        or _caps(trigger, facts.counts, policy.caps)
         or Allowed()
     )
 
@@ -149,6 +153,28 @@ def within_caps(counts: Counts, caps: Caps, *, is_bot: bool) -> Refused | None:
             notice = name.startswith("thread_") and not counts.notice_sent
             return Refused(code=f"cap_{name}", reason=f"{sentence}; {most} is the most.", notice=notice)
     return None
+
+
+def command_within_caps(command: Command, counts: Counts, caps: Caps) -> Refused | None:
+    """Return why this thread had enough of `command`, or None; to stop is never too much.
+
+    A machine's account is not always known as a bot. One that answers each comment of ours with a command
+    would go on for ever, and a retry is a run that costs what a Task does.
+    """
+    reached = [] if command is Command.STOP else [(counts.answers_hour, "answers to commands")]
+    if command is Command.RETRY:
+        reached.append((counts.runs_hour, "runs"))
+    for count, what in reached:
+        if count >= caps.thread_hour:
+            reason = f"This thread had {count} {what} within the hour; {caps.thread_hour} is the most."
+            return Refused(code="cap_thread_commands", reason=reason, notice=not counts.notice_sent)
+    return None
+
+
+def _caps(trigger: Trigger, counts: Counts, caps: Caps) -> Refused | None:
+    if trigger.command is Command.ASK:
+        return within_caps(counts, caps, is_bot=_is_bot(trigger))
+    return command_within_caps(trigger.command, counts, caps)
 
 
 def _is_bot(trigger: Trigger) -> bool:

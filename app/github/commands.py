@@ -24,11 +24,18 @@ class Done(NamedTuple):
 
 
 def carry_out(
-    c: Connection, trigger: Trigger, *, delivery_id: str, agents: Mapping[str, str], undecided: list[str]
+    c: Connection,
+    trigger: Trigger,
+    *,
+    delivery_id: str,
+    agents: Mapping[str, str],
+    undecided: list[str],
+    quiet: bool,
 ) -> Done:
     """Do what `trigger` commands; whatever there is to say becomes a notice.
 
-    `undecided` are the Deliveries that a stop is meant for besides the thread's Tasks.
+    `undecided` are the Deliveries that a stop is meant for besides the thread's Tasks. `quiet`: enough was
+    said in this thread, so that a stop that finds nothing, which no cap refuses, is not answered.
     """
     match trigger.command:
         case Command.STOP:
@@ -42,12 +49,13 @@ def carry_out(
             text = help_text(notice_id, agents)
             add_notice(c, trigger, notice_id, kind=ReplyKind.HELP, text=text, delivery_id=delivery_id)
             return Done("What can be asked was said.")
-    if done is None:
+    if done is not None:
+        return done
+    if not quiet:
         notice_id = str(uuid.uuid4())
         text = nothing_text(notice_id, str(trigger.command))
         add_notice(c, trigger, notice_id, kind=ReplyKind.NOTHING, text=text, delivery_id=delivery_id)
-        return Done(f"`{trigger.command}`: there was nothing to do in this thread.")
-    return done
+    return Done(f"`{trigger.command}`: there was nothing to do in this thread.")
 
 
 def add_notice(

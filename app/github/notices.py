@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from app.domain.task import Task
+from app.domain.trigger import Command
 from app.github.marker import marker
 
 _COMMANDS = {
@@ -36,9 +37,10 @@ def help_text(notice_id: str, agents: Mapping[str, str]) -> str:
     )
 
 
-def paused_text(notice_id: str, reason: str) -> str:
-    """Return the one notice of a thread in which too much was asked."""
-    later = "Mentions in this thread are not answered until it is less."
+def paused_text(notice_id: str, reason: str, command: Command = Command.ASK) -> str:
+    """Return the one notice of a thread in which too much was asked or commanded."""
+    what = "Mentions" if command is Command.ASK else "Commands, except to stop,"
+    later = f"{what} in this thread are not answered until it is less."
     return f"{marker(notice_id)}\n**Paused.** {reason} {later}"
 
 

@@ -54,11 +54,8 @@ def judge(c: Connection, asked: Asked, house: House) -> Refused | None:
     if asked.trigger.author is None and asked.asker is None:
         return Refused(code="branch_unknown", reason="Nobody is known to have asked for this branch.")
     author = asked.trigger.author
-    if asked.trigger.command is not Command.ASK:
-        if author is not None and author.is_bot:
-            return Refused(code="bot_command", reason="Bots may ask, but command nothing.")
-        answer = decide(asked.trigger, asked.facts, house.policy)
-        return answer if isinstance(answer, Refused) else None
+    if asked.trigger.command is not Command.ASK and author is not None and author.is_bot:
+        return Refused(code="bot_command", reason="Bots may ask, but command nothing.")
     asker_id = asked.asker.id if asked.asker else None
     counts = replies.counts(c, asked.trigger.thread, user_id=asker_id, now=utcnow())
     answer = decide(asked.trigger, asked.facts.model_copy(update={"counts": counts}), house.policy)
@@ -107,7 +104,15 @@ def _taken(c: Connection, delivery: Recorded, asked: Asked, house: House, instal
     if refused is not None:
         return _refused(c, delivery, trigger, refused)
     if trigger.command is not Command.ASK:
-        done = carry_out(c, trigger, delivery_id=delivery.id, agents=house.agents, undecided=undecided)
+        said = replies.answers_hour(c, trigger.thread, now=utcnow())
+        done = carry_out(
+            c,
+            trigger,
+            delivery_id=delivery.id,
+            agents=house.agents,
+            undecided=undecided,
+            quiet=said >= house.policy.caps.thread_hour,
+        )
         command = Decision(
             verdict=Verdict.COMMAND, code=str(trigger.command), reason=done.reason, object_key=key
         )
@@ -132,7 +137,7 @@ def _known(c: Connection, trigger: Trigger) -> Decision | None:
 def _refused(c: Connection, delivery: Recorded, trigger: Trigger, refused: Refused) -> Taken:
     if refused.notice:
         notice_id = str(uuid.uuid4())
-        text = paused_text(notice_id, refused.reason)
+        text = paused_text(notice_id, refused.reason, trigger.command)
         add_notice(c, trigger, notice_id, kind=ReplyKind.PAUSED, text=text, delivery_id=delivery.id)
     return Taken(Decision(verdict=Verdict.REFUSED, code=refused.code, reason=refused.reason))
 

@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from app.clock import utcnow
-from app.db import deliveries, replies
+from app.db import deliveries, replies, runs
+from app.db.runs import Ending
 from app.domain.delivery import DeliveryState, Verdict
 from app.domain.reply import ReplyKind
+from app.domain.task import AttemptState, TaskState
 from app.github.delivery import read_delivery
 from app.web.webhooks import recorded
 from tests.fakes.github import deliveries as payloads
@@ -65,6 +67,44 @@ def test_ten_rounds_of_two_bots_end_with_one_notice(errand: Errand) -> None:
     assert [notice.kind for notice in notices if notice] == [ReplyKind.PAUSED]
 
     assert errand.say("@agent a person asks").verdict is Verdict.TASK
+
+
+@pytest.mark.parametrize("word", ["help", "status", "retry", "stop"])
+def test_ten_rounds_with_a_machines_account_end(errand: Errand, word: str) -> None:
+    """WH-11: it may write and is no bot by its type; to each comment of ours it answers with a command."""
+    rows = [errand.say(f"@agent {word}") for _ in range(10)]
+    said = [errand.db.read(replies.of_delivery, row.id) for row in rows]
+    kinds = [str(one.kind) for one in said if one]
+
+    if word == "stop":
+        assert {row.verdict for row in rows} == {Verdict.COMMAND}
+        assert kinds == ["nothing"] * 5
+    else:
+        assert [row.code for row in rows] == [word] * 5 + ["cap_thread_commands"] * 5
+        assert kinds == [*(["help"] if word == "help" else ["nothing"]) * 5, "paused"]
+    assert errand.say("@agent a person asks").verdict is Verdict.TASK
+
+
+def test_a_retry_is_counted_as_a_run(errand: Errand) -> None:
+    """WH-11: it makes no comment and costs what a task does."""
+    task = errand.task(errand.say("@agent look"))
+    codes = []
+    for _ in range(6):
+        claim = errand.db.write(runs.claim, task.id, machine="m")
+        assert claim is not None
+        ending = Ending(task_state=TaskState.COMPLETED, attempt_state=AttemptState.SUCCEEDED, result="Done.")
+        errand.db.write(runs.finish, task.id, claim.attempt, ending)
+        row = errand.say("@agent retry")
+        codes.append(row.code)
+        if row.verdict is Verdict.REFUSED:
+            break
+
+    assert codes == ["retry"] * 4 + ["cap_thread_commands"]
+    assert "5 runs within the hour" in row.reason
+    notice = errand.reply(row)
+    assert notice.kind is ReplyKind.PAUSED
+    assert "Commands, except to stop," in (notice.text or "")
+    assert errand.say("@agent stop").verdict is Verdict.COMMAND
 
 
 def test_while_github_is_away_nobody_is_let_in(errand: Errand) -> None:

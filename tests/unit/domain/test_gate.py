@@ -19,7 +19,7 @@ from app.domain.gate import (
     decide,
     within_caps,
 )
-from app.domain.trigger import Account, Thread, Trigger, TriggerKind
+from app.domain.trigger import Account, Command, Thread, Trigger, TriggerKind
 
 
 def _trigger(*, login: str = "mona", kind: str = "User", on_pull: bool = False) -> Trigger:
@@ -133,6 +133,21 @@ def test_a_paused_thread_is_told_once() -> None:
         False,
         False,
     ]
+
+
+def test_commands_have_an_end_too() -> None:
+    """By what was said to them within the hour, to retry by what ran as well; a stop is always heard."""
+
+    def codes(**counts: Any) -> list[str]:
+        return [
+            _code(_trigger().model_copy(update={"command": command}), counts=Counts(**counts))
+            for command in (Command.STOP, Command.RETRY, Command.STATUS, Command.HELP)
+        ]
+
+    assert codes(answers_hour=4, runs_hour=4, thread_hour=99, user_hour=99) == ["allowed"] * 4
+    assert codes(answers_hour=5) == ["allowed", *["cap_thread_commands"] * 3]
+    assert codes(runs_hour=5) == ["allowed", "cap_thread_commands", "allowed", "allowed"]
+    assert _code(_trigger(), counts=Counts(answers_hour=5, runs_hour=5)) == "allowed"
 
 
 @given(st.integers(1, 40))
