@@ -111,6 +111,16 @@ def was_pushed(c: Connection, reply: KeptReply, sha: str) -> bool:
     return last is not None and last.get("tip") == sha
 
 
+def rename(c: Connection, repository_id: int, full_name: str) -> None:
+    """Let what is still to be told in a repository be told under the name it has now."""
+    mine = (replies.c.repository_id == repository_id, replies.c.repository != full_name)
+    open_still = or_(replies.c.state == KeptState.OPEN, replies.c.problem.is_not(None))
+    for row in c.execute(select(replies.c.id, replies.c.trigger).where(*mine, open_still)).all():
+        trigger = {**row.trigger, "thread": {**row.trigger["thread"], "repository": full_name}}
+        values = {"repository": full_name, "trigger": trigger}
+        c.execute(update(replies).where(replies.c.id == row.id).values(**values))
+
+
 def _due(now: datetime) -> ColumnElement[bool]:
     queued = exists().where(tasks.c.id == replies.c.task_id, tasks.c.state == TaskState.QUEUED)
     rests = and_(replies.c.comment_id.is_not(None), replies.c.next_at > now - _WAITING, queued)

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from github import Auth
 
 from app.errors import Invalid
+from app.github import api_errors
 from app.github.api import TIMEOUTS, Api
 
 #: Seconds before its end that a token is made anew: longer than any call or clone that begins with it.
@@ -140,17 +141,31 @@ class AppAccess:
 
     def _issue(self, repository: str, scope: Scope) -> _Issued:
         installation = self._app.call("GET", f"/repos/{repository}/installation")
-        wanted = {
-            "repositories": [repository.partition("/")[2]],
-            "permissions": permissions_of(scope, workflows=self._workflows),
-        }
         path = f"/app/installations/{installation['id']}/access_tokens"
-        answer: dict[str, Any] = self._app.call("POST", path, body=wanted)
+        permissions = permissions_of(scope, workflows=self._workflows)
+        try:
+            answer = self._asked_for(path, permissions, repository)
+        except api_errors.Unprocessable:
+            name = self._name_now(path, repository)
+            if name == repository:
+                raise
+            answer = self._asked_for(path, permissions, name)
         lasts = datetime.fromisoformat(answer["expires_at"]).timestamp() - time.time()
         token = str(answer["token"])
         renew = partial(self._renewed, repository, scope)
         api = Api(Auth.Token(token), self._base_url, timeouts=self._timeouts, renew=renew)
         return _Issued(api, token, time.monotonic() + lasts)
+
+    def _asked_for(self, path: str, permissions: Mapping[str, str], repository: str) -> dict[str, Any]:
+        wanted = {"repositories": [repository.partition("/")[2]], "permissions": permissions}
+        answer: dict[str, Any] = self._app.call("POST", path, body=wanted)
+        return answer
+
+    def _name_now(self, path: str, repository: str) -> str:
+        """Return what a repository is called now: an old name is good for reading, but for no token."""
+        answer = self._app.call("POST", path, body={"permissions": {"metadata": "read"}})
+        api = Api(Auth.Token(str(answer["token"])), self._base_url, timeouts=self._timeouts)
+        return str(api.call("GET", f"/repos/{repository}")["full_name"])
 
 
 def read_app_key(text: str) -> str:

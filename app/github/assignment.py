@@ -89,6 +89,9 @@ class Assignments:
         thread = reply.trigger.thread
         client = self._ours.client(thread.repository, Scope.READ)
         repository = client.repository()
+        if repository.full_name != thread.repository:
+            # What is asked of an old name is sent on without its parameters.
+            client = self._ours.client(repository.full_name, Scope.READ)
         start = Start(**json.loads(begun)) if begun else self._start(task, reply, client, repository)
         remote = self._ours.remote(repository, Scope.READ)
         self._known.learn([remote.token])

@@ -141,9 +141,19 @@ class Keeper:
             return
         task = self._db.read(tasks.get, reply.task_id)
         if task.state.final:
-            self._finish(reply, task)
+            self._finish(self._under_its_name(reply), task)
         else:
             self._show(reply, task)
+
+    def _under_its_name(self, reply: KeptReply) -> KeptReply:
+        """Return `reply` with what the repository is called now; its old name is good for reading only."""
+        thread = reply.trigger.thread
+        name = self._ours.client(thread.repository, Scope.READ).repository().full_name
+        if name == thread.repository:
+            return reply
+        self._db.write(turns.rename, thread.repository_id, name)
+        trigger = reply.trigger.model_copy(update={"thread": thread.model_copy(update={"repository": name})})
+        return reply.model_copy(update={"trigger": trigger})
 
     def _show(self, reply: KeptReply, task: Task) -> None:
         """Tell how far it is."""

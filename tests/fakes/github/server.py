@@ -15,7 +15,7 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -99,6 +99,8 @@ class FakeGitHub:
             ("checks", "contents", "issues", "metadata", "pull_requests"), "write"
         )
         self.events = ["issue_comment", "issues", "pull_request"]
+        #: Names that repositories had, and the ones they have now.
+        self.moved: dict[str, str] = {}
         self.deliveries: list[Json] = []
         self.faults: list[Fault] = []
         self.calls: list[Recorded] = []
@@ -152,6 +154,18 @@ class FakeGitHub:
         made = Repository(next(self.ids), full_name, path, self.ids, dict(roles or {}))
         self.repositories[full_name] = made
         return made
+
+    def rename(self, repository: Repository, full_name: str) -> None:
+        """Give a repository another name: the old one redirects, and tokens are good as they were."""
+        with self.lock:
+            old, path = repository.full_name, self.folder / f"{full_name}.git"
+            repository.path.rename(path)
+            repository.full_name, repository.path = full_name, path
+            self.repositories[full_name] = self.repositories.pop(old)
+            self.moved[old] = full_name
+            for token, who in self.tokens.items():
+                if who.repositories is not None and old in who.repositories:
+                    self.tokens[token] = replace(who, repositories=who.repositories | {full_name})
 
     def add_token(self, login: str) -> str:
         """Make a personal access token."""
@@ -263,8 +277,9 @@ class FakeGitHub:
 
     def _issue(self, body: Json) -> Json:
         owner = next(iter(self.repositories)).partition("/")[0]
-        names = frozenset(f"{owner}/{name}" for name in body.get("repositories", []))
-        if not names <= self.repositories.keys():
+        asked = body.get("repositories")
+        names = None if asked is None else frozenset(f"{owner}/{name}" for name in asked)
+        if names is not None and not names <= self.repositories.keys():
             raise Refusal(422, "There is at least one repository that does not exist or is not accessible")
         levels = {"read": 1, "write": 2}
         if any(
@@ -309,7 +324,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.readline()
         return b"".join(pieces)
 
+    def _sent_on(self, path: str) -> bool:
+        """Answer for a repository that has another name by now."""
+        owner, name = ([*path.split("/")[2:4], "", ""])[:2]
+        now = self.github.moved.get(f"{owner}/{name}") if path.startswith("/repos/") else None
+        if now is None:
+            return False
+        where = f"{self.github.api_url}/repos/{now}{path.removeprefix(f'/repos/{owner}/{name}')}"
+        content = json.dumps({"message": "Moved Permanently", "url": where}).encode()
+        self._send(301 if self.command == "GET" else 307, content, [("Location", where)])
+        return True
+
     def _api(self, path: str, query: str, body: bytes) -> None:
+        if self._sent_on(path):
+            return
         asked = json.loads(body) if body else None
         fault = self.github.take_fault(self.command, path, after=False)
         if fault is None:

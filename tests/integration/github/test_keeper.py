@@ -175,6 +175,22 @@ def test_push_that_git_could_not_do_is_done_when_it_is_sent_again(desk: Desk) ->
     assert "Pushed 1 commit" in desk.ours[0]
 
 
+def test_repository_that_has_another_name_by_now(desk: Desk) -> None:
+    """GitHub sends on who reads, not who writes: all of it is done under the new name."""
+    task = desk.ask()
+    desk.look()
+    desk.run(task, commit={"README.md": "Mended\n"})
+    desk.github.rename(desk.hello, "octo/world")
+
+    desk.look()
+
+    assert (desk.reply().state, desk.reply().problem) == (KeptState.FINISHED, None)
+    assert desk.reply().trigger.thread.repository == "octo/world"
+    assert "Pushed 1 commit" in desk.ours[0]
+    assert desk.reactions() == ["+1"]
+    assert [call.path for call in desk.github.asked("POST", "/pulls$")] == ["/repos/octo/world/pulls"]
+
+
 def test_base_that_has_another_name_by_now(desk: Desk) -> None:
     """The pull request is for the default branch then."""
     task = desk.ask()
