@@ -82,8 +82,16 @@ class Opened(Lenient):
     user: User | None = None
     state: str = "open"
     locked: bool = False
+    #: Objects, and in some of the API's answers names alone.
+    labels: list[Any] = []
     created_at: AwareDatetime
     updated_at: AwareDatetime
+
+    @property
+    def label_names(self) -> list[str]:
+        """The names of its labels, where they have one."""
+        named = [one.get("name") for one in self.labels if isinstance(one, dict)]
+        return [name for name in named if isinstance(name, str)]
 
 
 class Issue(Opened):

@@ -129,6 +129,21 @@ def test_a_label_asks_and_is_taken_off(errand: Errand) -> None:
     assert [call.status for call in errand.github.asked("DELETE", "/issues/1/labels/")] != []
 
 
+def test_an_issue_opened_with_words_and_a_label_is_one_task(errand: Errand) -> None:
+    """GitHub sends two; whichever comes first asks for both, and the label goes."""
+    found = {}
+    for first, second in (("opened", "labeled"), ("labeled", "opened")):
+        for action in (first, second):
+            payload = payloads.issues(action, body=f"@agent {first} first", label={"name": "agent"})
+            payload["issue"] |= {"labels": [{"name": "agent"}], "updated_at": payloads.AT}
+            found[action] = errand.deliver("issues", payload)
+        assert (found[first].verdict, found[second].verdict) == (Verdict.TASK, Verdict.KNOWN)
+        assert errand.task(found[first]).message == f"{first} first"
+
+    assert len(errand.all_tasks()) == 2
+    assert len(errand.github.asked("DELETE", "/issues/1/labels/")) == 2
+
+
 def test_commands_act_on_the_thread(errand: Errand) -> None:
     """Nothing to stop; then stop, which is known the second time; retry; status; help."""
     assert errand.reply(errand.say("@agent stop")).kind is ReplyKind.NOTHING

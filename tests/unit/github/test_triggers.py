@@ -197,6 +197,33 @@ def test_a_label_asks() -> None:
     assert _ignored("issues", make.issues("labeled", label={"name": "agent"}, sender=OWN)) == "own_account"
 
 
+def test_a_label_set_while_opening_is_no_second_question() -> None:
+    """GitHub sends text and label; either is the whole question, with the agent of whichever names one."""
+    for named, agent in (("@agent go", "planning"), ("@agent reviewer: go", "reviewer")):
+        text, label = (_labelled(action, named) for action in ("opened", "labeled"))
+        assert _asks("issues", text) == _asks("issues", label)
+        found = _asks("issues", label)
+        assert (found.instruction, found.agent, found.label) == ("go", agent, "agent:planning")
+
+    off = RULES.model_copy(update={"labels": False})
+    assert _asks("issues", _labelled("opened", "@agent go"), off).label is None
+    assert _asks("issues", _labelled("opened", "@agent stop")).label is None
+    for alone in (_labelled("labeled", "no mention"), _labelled("labeled", "@agent go", at=make.LATER)):
+        assert (_asks("issues", alone).kind, _asks("issues", alone).key.kind) == (TriggerKind.LABEL, "label")
+    others = _labelled("labeled", "@agent go", sender=make.user("max", number=3), author=make.user())
+    assert _asks("issues", others).key.kind == "label"
+    pull = {**make.pull(body="@agent go"), "updated_at": make.AT}
+    offered = make.envelope("labeled", None, pull_request=pull, label={"name": "agent"})
+    assert _asks("pull_request", offered).key.kind == "pull_request"
+
+
+def _labelled(action: str, body: str, *, at: str = make.AT, **parts: Any) -> make.Json:
+    label = {"name": "agent:planning"}
+    payload = make.issues(action, body=body, label=label, **parts)
+    payload["issue"] |= {"labels": [{"name": "bug"}, label], "updated_at": at}
+    return payload
+
+
 def test_an_assignment_asks_where_it_is_switched_on() -> None:
     """To our own account, by whoever may."""
     payload = make.issues("assigned", assignee=OWN)
