@@ -5,6 +5,7 @@ import random
 import threading
 import time
 from collections import deque
+from itertools import groupby
 from typing import Any
 
 import redis
@@ -146,8 +147,9 @@ class Inbox:
         return {m["task"]["id"] for m in self.messages if m["type"] == "task"}
 
     def states(self) -> list[str]:
-        """Return the states of Tasks, as they came."""
-        return [m["task"]["state"] for m in self.messages if m["type"] == "task"]
+        """Return the states of Tasks, as they came; what rows and Redis have both told counts once."""
+        told = [(m["task"]["id"], m["task"]["state"]) for m in list(self.messages) if m["type"] == "task"]
+        return [state for (_, state), _ in groupby(told)]
 
 
 class Watcher:
