@@ -11,8 +11,9 @@ from tests.waiting import wait_until
 from .town import COMMIT, Town, running
 
 #: What would be there twice, had GitHub done it and nobody written that down. The other steps, the moment
-#: before, and each process by itself has `python -m tests.acceptance.github.kills`: too long for every day.
-STEPS = ("comment", "push", "pull")
+#: before, and each process by itself has `python -m tests.acceptance.github.kills`: too long for every day,
+#: which has each step of a keeper that ends there in tests/integration/github/test_keeper.py.
+STEPS = ("push", "pull")
 
 
 @pytest.fixture

@@ -72,11 +72,9 @@ def test_of_a_thread_without_end_the_newest_are_read(hello: Repository, reader: 
     """Ten pages, in order: the question at its end is about what was said last."""
     for number in range(1001):
         hello.add_comment(1, f"comment {number}", MONA)
-        hello.add_line_comment(2, f"comment {number}", MONA)
     newest = [f"comment {number}" for number in range(100, 1001)]
 
     assert [one.body for one in reader.comments(1)] == newest
-    assert [one.body for one in reader.line_comments(2)] == newest
 
 
 def test_a_comment_is_posted_edited_and_found(github: FakeGitHub, hello: Repository, replier: Client) -> None:

@@ -69,7 +69,7 @@ def test_ten_rounds_of_two_bots_end_with_one_notice(errand: Errand) -> None:
     assert errand.say("@agent a person asks").verdict is Verdict.TASK
 
 
-@pytest.mark.parametrize("word", ["help", "status", "retry", "stop"])
+@pytest.mark.parametrize("word", ["status", "retry", "stop"])
 def test_ten_rounds_with_a_machines_account_end(errand: Errand, word: str) -> None:
     """WH-11: it may write and is no bot by its type; to each comment of ours it answers with a command."""
     rows = [errand.say(f"@agent {word}") for _ in range(10)]
