@@ -87,7 +87,7 @@ def note_eyes(c: Connection, reply_id: str, reaction_id: int) -> None:
 
 def counts(c: Connection, thread: Thread, *, user_id: int | None, now: datetime) -> Counts:
     """Return how much has come from where; consistent for who has asked for the thread's Session."""
-    here = _here(thread)
+    here = in_thread(thread)
     hour = replies.c.created_at > now - _HOUR
     made = select(func.count()).select_from(replies).where(replies.c.kind == ReplyKind.TASK)
     newest = made.with_only_columns(func.max(replies.c.created_at)).where(here).scalar_subquery()
@@ -110,7 +110,7 @@ def counts(c: Connection, thread: Thread, *, user_id: int | None, now: datetime)
 
 def answers_hour(c: Connection, thread: Thread, *, now: datetime) -> int:
     """Return how many comments within the hour only answered a command."""
-    mine = (_here(thread), replies.c.kind.in_(_ANSWERS), replies.c.created_at > now - _HOUR)
+    mine = (in_thread(thread), replies.c.kind.in_(_ANSWERS), replies.c.created_at > now - _HOUR)
     return int(c.execute(select(func.count()).select_from(replies).where(*mine)).scalar_one())
 
 
@@ -119,18 +119,19 @@ def kept(row: Row[Any]) -> KeptReply:
     return KeptReply.model_validate({name: getattr(row, name) for name in KeptReply.model_fields})
 
 
-def _here(thread: Thread) -> ColumnElement[bool]:
+def in_thread(thread: Thread) -> ColumnElement[bool]:
+    """Whether a Reply is of this issue or pull request, whatever its repository is called."""
     return and_(replies.c.repository_id == thread.repository_id, replies.c.number == thread.number)
 
 
 def _runs(c: Connection, thread: Thread, since: datetime) -> int:
     joined = replies.join(attempts, attempts.c.task_id == replies.c.task_id)
-    begun = select(func.count()).select_from(joined).where(_here(thread), attempts.c.started_at > since)
+    begun = select(func.count()).select_from(joined).where(in_thread(thread), attempts.c.started_at > since)
     return int(c.execute(begun).scalar_one())
 
 
 def _bots_in_a_row(c: Connection, thread: Thread) -> int:
-    made = (_here(thread), replies.c.kind == ReplyKind.TASK)
+    made = (in_thread(thread), replies.c.kind == ReplyKind.TASK)
     person = select(func.max(replies.c.created_at)).where(*made, not_(replies.c.by_bot)).scalar_subquery()
     since = func.coalesce(replies.c.created_at > person, True)
     rows = select(func.count()).select_from(replies).where(*made, replies.c.by_bot, since)
@@ -139,4 +140,4 @@ def _bots_in_a_row(c: Connection, thread: Thread) -> int:
 
 def _tasks(thread: Thread) -> Select[Any]:
     joined = replies.join(tasks, tasks.c.id == replies.c.task_id)
-    return select(tasks.c.id).select_from(joined).where(_here(thread))
+    return select(tasks.c.id).select_from(joined).where(in_thread(thread))

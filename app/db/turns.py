@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, not_, or_, select, update
 
 from app.db.github_rows import replies
-from app.db.replies import ANEW, UNFINISHED, kept
+from app.db.replies import ANEW, UNFINISHED, in_thread, kept
 from app.db.rows import tasks
 from app.domain.reply import KeptReply, KeptState
 from app.domain.task import FINAL, TaskId, TaskState
@@ -94,19 +94,21 @@ def ahead(c: Connection, task_id: TaskId) -> int:
 
 def last_pull(c: Connection, reply: KeptReply) -> KeptReply | None:
     """Return the thread's newest Reply before this one that has a pull request of ours."""
-    thread = reply.trigger.thread
-    here = (replies.c.repository_id == thread.repository_id, replies.c.number == thread.number)
     before = (replies.c.pull_number.is_not(None), replies.c.id != reply.id)
-    query = select(replies).where(*here, *before).order_by(replies.c.created_at.desc()).limit(1)
+    query = (
+        select(replies)
+        .where(in_thread(reply.trigger.thread), *before)
+        .order_by(replies.c.created_at.desc())
+        .limit(1)
+    )
     row = c.execute(query).first()
     return None if row is None else kept(row)
 
 
 def was_pushed(c: Connection, reply: KeptReply, sha: str) -> bool:
     """Tell whether a commit is what we pushed last for an earlier question of the same thread."""
-    thread = reply.trigger.thread
-    here = (replies.c.repository_id == thread.repository_id, replies.c.number == thread.number)
-    query = select(replies.c.result).where(*here, replies.c.id != reply.id, replies.c.branch.is_not(None))
+    before = (replies.c.branch.is_not(None), replies.c.id != reply.id)
+    query = select(replies.c.result).where(in_thread(reply.trigger.thread), *before)
     last = c.execute(query.order_by(replies.c.created_at.desc()).limit(1)).scalar()
     return last is not None and last.get("tip") == sha
 

@@ -190,14 +190,6 @@ class Client:
         asked = {"head": branch, "base": base, "title": title, "body": body, "draft": draft}
         return read(_Pull, self._api.call("POST", f"{self._root}/pulls", body=asked)).number
 
-    def create_check(self, *, name: str, sha: str, link: str | None, external_id: str) -> int:
-        """Begin a check run on a commit and return its id."""
-        asked = {"name": name, "head_sha": sha, "status": "in_progress", "external_id": external_id}
-        answer = self._api.call(
-            "POST", f"{self._root}/check-runs", body={**asked, "details_url": link} if link else asked
-        )
-        return read(Numbered, answer).id
-
     def add_check(
         self,
         *,
@@ -209,7 +201,7 @@ class Client:
         title: str,
         summary: str,
     ) -> int:
-        """Put a check run on a commit that has ended already and return its id; see `finish_check`."""
+        """Put a check run on a commit that has ended already and return its id."""
         ended = {"status": "completed", "conclusion": conclusion}
         output = {"title": title, "summary": summary}
         asked = {"name": name, "head_sha": sha, "external_id": external_id, "output": output, **ended}
@@ -217,15 +209,6 @@ class Client:
             "POST", f"{self._root}/check-runs", body={**asked, "details_url": link} if link else asked
         )
         return read(Numbered, answer).id
-
-    def finish_check(self, check_id: int, *, conclusion: str, title: str, summary: str) -> None:
-        """End a check run: success, failure, neutral, cancelled or timed_out."""
-        asked = {
-            "status": "completed",
-            "conclusion": conclusion,
-            "output": {"title": title, "summary": summary},
-        }
-        self._api.call("PATCH", f"{self._root}/check-runs/{check_id}", body=asked)
 
     def _reactions(self, target: Target) -> str:
         match target.subject:

@@ -101,7 +101,6 @@ def _retry(c: Connection, trigger: Trigger) -> Done | None:
         task = tasks.retry(c, last)
     except Conflict:  # it waits or runs
         return None
-    replies.reopen(c, last)
     return Done("The last task of this thread runs again.", (task,))
 
 

@@ -14,6 +14,7 @@ from app.db.engine import Database
 from app.db.github_rows import replies as reply_rows
 from app.db.migrate import upgrade
 from app.db.runs import Ending
+from app.domain.reason import Reason
 from app.domain.reply import KeptReply
 from app.domain.task import AttemptState, SessionId, Task, TaskState
 from app.domain.trigger import Thread
@@ -89,6 +90,11 @@ class Desk:
             "result": "Done.",
         }
         return self.db.write(runs.finish, task.id, claim.attempt, Ending(**{**default, **ending}))
+
+    def fail(self, task: Task, detail: str) -> Task:
+        """Run it to an end that it does not like."""
+        failed: dict[str, Any] = {"task_state": TaskState.FAILED, "attempt_state": AttemptState.FAILED}
+        return self.run(task, **failed, reason=Reason.EXIT_CODE, detail=detail)
 
     def _bundle(self, start: Start, files: dict[str, str]) -> bytes:
         work = self.folder / f"work-{len(list(self.folder.iterdir()))}"

@@ -168,11 +168,18 @@ def test_a_pull_request_is_opened_and_found(hello: Repository, pusher: Client) -
     assert hello.pulls[number]["draft"] is True
 
 
-def test_a_check_run_begins_and_ends(hello: Repository, checker: Client) -> None:
+def test_a_check_run_has_ended(hello: Repository, checker: Client) -> None:
     """With a conclusion, on the head of the pull request."""
     sha = hello.pulls[2]["head"]["sha"]
-    check = checker.create_check(name="agent", sha=sha, link="https://errand.example/t", external_id="t-1")
-    checker.finish_check(check, conclusion="neutral", title="Stopped", summary="Somebody stopped it.")
+    check = checker.add_check(
+        name="agent",
+        sha=sha,
+        link="https://errand.example/t",
+        external_id="t-1",
+        conclusion="neutral",
+        title="Stopped",
+        summary="Somebody stopped it.",
+    )
 
     known = hello.checks[check]
     assert (known["status"], known["conclusion"], known["head_sha"]) == ("completed", "neutral", sha)

@@ -145,7 +145,15 @@ def test_a_token_can_do_no_more_than_its_scope(
     with pytest.raises(api_errors.NotPermitted):
         reader.create_comment(1, "x")
     with pytest.raises(api_errors.NotPermitted):
-        pusher.create_check(name="x", sha=hello.pulls[2]["head"]["sha"], link=None, external_id="x")
+        pusher.add_check(
+            name="x",
+            sha=hello.pulls[2]["head"]["sha"],
+            link=None,
+            external_id="x",
+            conclusion="success",
+            title="x",
+            summary="x",
+        )
     with pytest.raises(api_errors.NotThere):
         Client(reader._api, "octo/other").issue(1)
 
