@@ -94,6 +94,15 @@ class RedisServer:
             self._process.wait()
             self._process = None
 
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """Kill it, and start it again at the end whatever came of it: others use it too."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
     def restart(self) -> None:
         """Kill it and start it again at once."""
         self.stop()

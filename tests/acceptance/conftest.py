@@ -96,7 +96,7 @@ class Errand:
         begun = time.monotonic()
         self.process.send_signal(number)
         self.process.wait(_GONE_WITHIN)
-        wait_until(lambda: not any(map(is_alive, tree)), 5, message="nothing of bin/up is alive")
+        wait_until(lambda: not any(map(is_alive, tree)), 15, message="nothing of bin/up is alive")
         return time.monotonic() - begun
 
     def kill_everything(self) -> None:

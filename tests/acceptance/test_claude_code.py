@@ -117,4 +117,4 @@ def test_a_stalled_model_can_be_stopped(errand: Errand) -> None:
     with errand.client() as client:
         client.post(f"/api/tasks/{accepted['task_id']}/cancel")
     wait_until(lambda: _task(errand, accepted["task_id"])["state"] == "cancelled", 15)
-    wait_until(lambda: not errand.named("--output-format"), 5)
+    wait_until(lambda: not errand.named("--output-format"), 15)

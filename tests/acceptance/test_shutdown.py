@@ -128,7 +128,7 @@ def test_asked_twice_it_does_not_wait_for_the_grace(
     )
     _run_five(errand, cli, go)
     errand.process.send_signal(signal.SIGINT)
-    wait_until(lambda: "ask again" in errand.log, 5)
+    wait_until(lambda: "ask again" in errand.log, 15)
 
     assert errand.stop() < 10
     assert _left(cli) == []

@@ -107,7 +107,7 @@ def test_a_tree_whose_lease_runs_out_stands_still(yard: Yard, level: Level) -> N
 
 @pytest.mark.parametrize("level", _LEVELS, ids=lambda level: level.label)
 def test_a_killed_worker_leaves_nothing(place: Path, level: Level) -> None:
-    """SIGKILL of the worker: within 2 s nothing of the tree is alive."""
+    """SIGKILL of the worker: soon nothing of the tree is alive."""
     settings = Settings(_env_file=None).model_copy(update={"data_dir": place / "data", "agent_user": USER})
     if Cage(settings, {"PATH": os.defpath}).missing(level) is not None:
         return
@@ -127,8 +127,8 @@ def test_a_killed_worker_leaves_nothing(place: Path, level: Level) -> None:
     worker.send_signal(signal.SIGKILL)
     worker.wait()
 
-    wait_until(lambda: not any(one.is_running() and state_of(one.pid) for one in tree), timeout=2)
-    wait_until(lambda: tree_of(task_id) == [], timeout=2)
+    wait_until(lambda: not any(one.is_running() and state_of(one.pid) for one in tree), timeout=10)
+    wait_until(lambda: tree_of(task_id) == [], timeout=10)
     worker.stdout.close()
 
 

@@ -103,7 +103,7 @@ def test_a_row_that_somebody_holds_is_given_up_soon(postgres_url: str, verb: str
         began = time.monotonic()
         with pytest.raises(Locked):
             db.write(LOOKED_AFTER[verb], task.id)
-        assert time.monotonic() - began < 2 * runs.ROW_PATIENCE
+        assert time.monotonic() - began < 5 + runs.ROW_PATIENCE  # others wait for 15 s
     assert db.write(runs.renew, task.id, 1) is False
     db.close()
 

@@ -31,7 +31,7 @@ def flower(plant: Plant) -> Iterator[httpx.Client]:
         wait_until(lambda: _answers(client), 30, message="Flower answers")
         yield client
     # Flower may still be asking workers, and waits for their answers; how it ends is not ours to test.
-    handle.stop(timeout=5)
+    handle.stop(timeout=15)
 
 
 def test_it_sees_the_worker_and_a_finished_job(
@@ -78,7 +78,7 @@ def test_with_a_password_it_lets_nobody_else_in(plant: Plant) -> None:
         wrong = client.get("/workers", auth=("admin", "wrong")).status_code
         right = client.get("/workers", auth=("admin", password)).status_code
     lines = ["\0".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
-    handle.stop(timeout=5)
+    handle.stop(timeout=15)
 
     assert (set(refused.values()), wrong, right) == ({401}, 401, 200), refused
     assert not [line for line in lines if password in line]

@@ -107,7 +107,7 @@ def test_a_lost_attempt_does_not_live_on_the_renewals_of_the_next(db: Database) 
         taken = taken_and_claimed_again(db, first.id)
         with keeper.hold(first.id, taken, asked=time.monotonic()) as new:
             keeper.start()
-            wait_until(lambda: old.stop is not None, 5, message="the old one is lost")
+            wait_until(lambda: old.stop is not None, 15, message="the old one is lost")
             assert new.stop is None
             assert keeper.running == 2
     assert keeper.running == 0

@@ -85,7 +85,7 @@ def test_killed_and_restarted_it_goes_on(
     task = plant.ask({"say": "here"}, {"wait_for": str(tmp_path / "never")})
     wait_until(lambda: plant.now(task).last_seq > 1, message="the CLI runs")
     celery_worker.kill()
-    wait_until(lambda: celery_worker.container.status == "exited", 5)
+    wait_until(lambda: celery_worker.container.status == "exited", 15)
     waiting = plant.ask({"texts": 1})
 
     celery_worker.restart()
@@ -121,7 +121,7 @@ def test_in_a_hurry_it_gives_back_what_runs_too(plant: Plant, tmp_path: Path, as
 
     for number in asked:
         worker.kill(number)
-        wait_until(lambda: "machine_stopping" in worker.logs(), 5)
+        wait_until(lambda: "machine_stopping" in worker.logs(), 15)
 
     process = worker.container._container.process
     assert process.wait(10) == 0

@@ -89,7 +89,7 @@ def test_it_tells_again_once_redis_is_back(own_redis: RedisServer) -> None:
             publisher.publish_task(_TASK)
             return pubsub.get_message(timeout=0.1)
 
-        assert wait_until(heard, 6)
+        assert wait_until(heard, 15)
 
 
 def test_many_threads_may_tell_at_once(own_redis: RedisServer, told: PubSub) -> None:

@@ -344,7 +344,7 @@ def test_a_deploy_closes_500_sockets_at_once(single: Site) -> None:
     for client in clients:
         client.receive_all()
         client.drop()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     assert {client.code for client in clients} == {1012}
     stopping.join()
     single.web.start()

@@ -99,7 +99,7 @@ def test_a_reader_that_takes_nothing_is_stuck(pair: tuple[socket.socket, socket.
         wire.send(b"x" * 16 * _MB)
     wire.finish(4408, "stuck")
 
-    assert 0.3 <= time.monotonic() - began < 3
+    assert 0.3 <= time.monotonic() - began < 10
 
 
 def test_a_stuck_reader_that_wakes_up_learns_why(pair: tuple[socket.socket, socket.socket]) -> None:

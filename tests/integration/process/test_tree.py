@@ -150,4 +150,4 @@ def test_a_stopped_supervisor_still_obeys(forest: Forest) -> None:
     process.close()
 
     assert forest.alive() == []
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10

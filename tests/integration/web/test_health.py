@@ -208,7 +208,7 @@ def test_status_sees_redis_come_back(make_app: AppMaker, sqlite: Database, own_r
 
     own_redis.resume()
 
-    wait_until(lambda: client.get("/api/status").get_json()["redis"] == "up", 5)
+    wait_until(lambda: client.get("/api/status").get_json()["redis"] == "up", 15)
 
 
 def test_machines_are_listed_with_what_they_found(client: FlaskClient, database: Database) -> None:

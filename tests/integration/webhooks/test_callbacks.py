@@ -308,7 +308,7 @@ def test_a_receiver_that_drips_or_hangs_is_left(receiver: Receiver) -> None:
     began = time.monotonic()
     with pytest.raises(NotDelivered, match="in time"):
         post(receiver.url, b"{}", {}, allowed=allowed, seconds=1.0)
-    assert 0.9 < time.monotonic() - began < 4
+    assert 0.9 < time.monotonic() - began < 10
 
     receiver.drip = 0.0
     post(receiver.url, b"{}", {}, allowed=allowed, seconds=20.0)
