@@ -11,10 +11,11 @@ from app.github.access import Access
 from app.github.assignment import Assignments
 from app.github.git import network
 from app.github.identity import access_of
-from app.github.keeper import Keeper, Shown
+from app.github.keeper import Keeper
 from app.github.mirror import Mirrors
 from app.github.ours import Ours
 from app.github.publish import Publish
+from app.github.teller import Shown
 from app.security.redact import Known
 from app.settings import Settings
 

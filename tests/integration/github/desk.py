@@ -19,10 +19,11 @@ from app.domain.reply import KeptReply
 from app.domain.task import AttemptState, SessionId, Task, TaskState
 from app.domain.trigger import Thread
 from app.github.access import AppAccess
-from app.github.keeper import Keeper, Shown
+from app.github.keeper import Keeper
 from app.github.mirror import Mirrors, Start
 from app.github.ours import Ours
 from app.github.publish import Publish
+from app.github.teller import Shown
 from app.security.redact import Known
 from tests.fakes.github import git_http
 from tests.fakes.github.asked import ask, trigger_of
