@@ -116,10 +116,8 @@ def remove(c: Connection, name: str) -> None:
 def take(c: Connection, received: Received, make: Callable[[Connection], Task]) -> tuple[TaskId | None, bool]:
     """Return (the Task of this delivery, whether it is new), in one transaction with the delivery.
 
-    def take(
-        c: Connection, received: Received, make: Callable[[Connection], Task]
-    ) -> tuple[TaskId | None, bool]:
-        of two that are one sees the first. Raises NotFound where the webhook was deleted meanwhile.
+    Those of one webhook take turns, so that the second of two that are one sees the first. Raises NotFound
+    where the webhook was deleted meanwhile.
     """
     now = utcnow()
     _changed(c, received.webhook, used_at=now)

@@ -37,12 +37,15 @@ def _is_dedupe(key: str) -> str:
     return key
 
 
+#: What a Task's message is made of; values of the payload are put below it as plain text.
+Template = Annotated[str, Field(max_length=65_536), AfterValidator(_has_text)]
+
+
 class WebhookSettings(Model):
     """What may be changed of a webhook."""
 
     agent: str = Field(FALLBACK, pattern=rf"^{NAME_PATTERN}$")
-    #: What the Task's message is made of; values of the payload are put in as plain text.
-    template: Annotated[str, Field(max_length=65_536), AfterValidator(_has_text)]
+    template: Template
     #: What two deliveries that are one have in common; empty: the whole body, for ten minutes.
     dedupe: Annotated[str, Field(max_length=1100), AfterValidator(_is_dedupe)] = ""
     #: The secret itself is taken as Authorization: Bearer, from senders that can't sign.

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, Field
 
 from app.domain.agent import FALLBACK, NAME_PATTERN
-from app.domain.webhook import CallbackState, HookVerdict
+from app.domain.webhook import CallbackState, HookVerdict, Template
 
 
 class HookPath(BaseModel):
@@ -99,7 +99,7 @@ class TestHook(BaseModel):
 
     payload: str = Field(description="A body as it would be delivered.")
     content_type: str = "application/json"
-    template: str | None = Field(None, description="Another template to try instead of its own.")
+    template: Template | None = Field(None, description="Another template to try instead of its own.")
 
 
 class HookTested(BaseModel):

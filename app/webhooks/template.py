@@ -43,9 +43,11 @@ class Rendered:
 
 def check_template(template: str) -> tuple[str, ...]:
     """Return the paths that `template` names, in order; raises BadTemplate with the line."""
-    paths = [_path(match, template) for match in _PLACE.finditer(template)]
+    # Behind the last }} nothing is a place, and each {{ there would be looked for up to the end.
+    end = template.rfind("}}") + 2
+    paths = [_path(match, template) for match in _PLACE.finditer(template, 0, end)]
     # What is left over, with line ends in the place of what was taken out, so that lines are counted right.
-    rest = _PLACE.sub(lambda match: "\n" * match[0].count("\n"), template)
+    rest = _PLACE.sub(lambda match: "\n" * match[0].count("\n"), template[:end]) + template[end:]
     stray = _OTHER.search(rest)
     if stray:
         sentence = f"{stray[0]} stands alone; only {{{{ path }}}} is understood."

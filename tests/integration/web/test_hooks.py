@@ -308,7 +308,8 @@ def test_a_test_writes_nothing(client: FlaskClient, database: Database) -> None:
 
     other = {"payload": "{}", "template": "See {{ x.y }}."}
     assert client.post("/api/webhooks/alerts/test", json=other).get_json()["missing"] == ["x.y"]
-    for wrong in ({"payload": "{"}, {"payload": "{}", "template": "{{"}):
+    templates = [{"payload": "{}", "template": wrong} for wrong in ("{{", " ", "x" * 65_537)]
+    for wrong in ({"payload": "{"}, *templates):
         assert client.post("/api/webhooks/alerts/test", json=wrong).status_code == 400
     assert verdicts(client) == []
     assert sum(database.read(tasks.counts).values()) == 0

@@ -133,6 +133,16 @@ def test_size_and_time_are_bounded() -> None:
     assert len(render("{{ a }}", {"a": "x" * 500_000})) < LONGEST_VALUE + 2000
 
 
+@pytest.mark.parametrize("torn", ["{", "{{ a ", "{{ a }} {", "{{\n"])
+def test_a_template_that_is_all_beginnings_is_refused_at_once(torn: str) -> None:
+    """Its longest takes no longer to read than any other."""
+    began = time.monotonic()
+    with pytest.raises(BadTemplate):
+        check_template((torn * 65_536)[:65_535] + "{")
+
+    assert time.monotonic() - began < 5
+
+
 @pytest.mark.parametrize(
     ("path", "found"),
     [("a.0", 1), ("a.2", None), ("a.-1", None), ("a.x", None), ("b", None), ("a.0.x", None), ("s.0", None)],
