@@ -61,7 +61,7 @@ class HookOut(HookIn):
     name: str
     url: str = Field(description="Where it is delivered to.")
     readable: bool = Field(description="False: its secrets are encrypted under a key that is not here.")
-    previous_until: AwareDatetime | None = Field(description="How long the secret before is good too.")
+    previous_until: AwareDatetime | None = Field(description="How long those before are good too.")
     created_at: AwareDatetime
     updated_at: AwareDatetime
     used_at: AwareDatetime | None

@@ -12,6 +12,8 @@ from app.security.crypto import Unreadable, Vault
 
 #: How a secret of ours begins, for people and for scanners.
 PREFIX = "whs_"
+#: Earlier secrets that a webhook goes on to take at most: each costs a signature with every delivery.
+_KEPT = 4
 
 
 class Hooks:
@@ -35,10 +37,13 @@ class Hooks:
         return made, secret, callback
 
     def rotate(self, c: Connection, name: str, *, until: datetime) -> tuple[Webhook, str]:
-        """Return (the webhook, its new secret); the one before is good too until then."""
+        """Return (the webhook, its new secret); those that are good now are good too until then.
+
+        All of them: nobody knows that the sender has the last one, whose answer may have been lost.
+        """
         found, secret = webhooks.get(c, name), self._new()
         try:
-            before = self._open(name, found.secret)[:1]
+            before = self.secrets(found)[:_KEPT]
         except Unreadable:
             before = []  # what nobody can read is good for nothing any more
         sealed = self._seal(name, [secret, *before])

@@ -285,6 +285,19 @@ def test_secrets_rotate_with_an_overlap(app: Flask, client: FlaskClient, databas
     assert client.post("/api/webhooks/nobody/rotate", json={}).status_code == 404
 
 
+def test_the_senders_secret_survives_several_rotations(app: Flask, client: FlaskClient) -> None:
+    """The answer to a rotation may be lost, or its button pressed twice; `keep_hours` ends all of them."""
+    old = make(client)["secret"]
+    for _ in range(2):
+        newest = client.post("/api/webhooks/alerts/rotate", json={}).get_json()["secret"]
+
+    assert deliver(app, old, {"alert": {"id": 1}}).status_code == 202
+    assert deliver(app, newest, {"alert": {"id": 2}}).status_code == 202
+    client.post("/api/webhooks/alerts/rotate", json={"keep_hours": 0})
+    client.post("/api/webhooks/alerts/rotate", json={})
+    assert deliver(app, old, {"alert": {"id": 3}}).status_code == 401
+
+
 def test_no_answer_and_no_row_holds_a_secret(app: Flask, client: FlaskClient, database: Database) -> None:
     """But the one that made it."""
     made = make(client)

@@ -92,7 +92,7 @@ function facts(hook) {
   return [
     `asks ${hook.agent}`,
     hook.used_at ? html`last delivery <${When} at=${hook.used_at} />` : "never used",
-    hook.previous_until && new Date(hook.previous_until) > new Date() && html`the secret before is good until <${When} at=${hook.previous_until} words=${moment} />`,
+    hook.previous_until && new Date(hook.previous_until) > new Date() && html`secrets before are good until <${When} at=${hook.previous_until} words=${moment} />`,
     hook.callback_url && `tells ${hook.callback_url}`,
   ].filter(Boolean).flatMap((fact, place) => (place ? [" · ", fact] : [fact]));
 }
@@ -116,7 +116,7 @@ function Hook({ hook, reload, show }) {
     <span class="settings-acts">
       ${Object.keys(PANELS).map((name) => html`<button type="button" key=${name} class="button small" aria-expanded=${open === name} aria-label=${`${name}: ${hook.name}`} onClick=${() => setOpen(open === name ? "" : name)}>${name}</button>`)}
       <${Switch} hook=${hook} done=${reload} />
-      <${Act} path=${`${at(hook.name)}/rotate`} done=${rotated("secret", "The one before is good for a day more.")} words="New secret" what=${`New secret for ${hook.name}`} />
+      <${Act} path=${`${at(hook.name)}/rotate`} done=${rotated("secret", "Those before are good for a day more.")} words="New secret" what=${`New secret for ${hook.name}`} />
       ${hook.callback_url && html`<${Act} path=${`${at(hook.name)}/rotate`} body=${{ which: "callback" }} done=${rotated("callback secret", "What is told to you is signed with it from now on.")} words="New callback secret" what=${`New callback secret for ${hook.name}`} />`}
       <${Removal} act=${() => remove(at(hook.name))} name=${hook.name} done=${reload} />
     </span>
