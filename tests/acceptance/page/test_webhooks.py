@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from playwright.sync_api import Route
 
 from app.webhooks.signing import signature
 
@@ -95,6 +96,70 @@ def test_changed_switched_off_and_removed(visitor: Visitor) -> None:
     remove.click()
     remove.click()
     visitor.until(f"document.querySelectorAll('{ROW}').length === 0")
+
+
+def test_what_is_typed_outlives_the_list_and_the_sign_in(visitor: Visitor) -> None:
+    """Whatever is read again meanwhile, and whoever has to sign in before it can be saved."""
+    make(visitor)
+    typed = {"name": "other", "agent": "planning", "dedupe": "a.b", "template": "Look at {{ a }}."}
+    for name, value in typed.items():
+        visitor.page.fill(f"{SECTION} > form [name={name}]", value)
+    visitor.page.check(f"{SECTION} > form [name=bearer]")
+
+    def held() -> bool:
+        values = {name: visitor.page.input_value(f"{SECTION} > form [name={name}]") for name in typed}
+        return values == typed and visitor.page.is_checked(f"{SECTION} > form [name=bearer]")
+
+    visitor.page.click('[aria-label="Switch off alerts"]')
+    visitor.see(f"{ROW}.is-shut")
+    assert held()
+
+    cookies = visitor.context.storage_state()["cookies"]
+    visitor.context.clear_cookies()
+    visitor.page.click(f"{SECTION} > form button[type=submit]")
+    visitor.page.wait_for_url("**/login?*")
+    visitor.wrongs.clear()  # the console names the 401, as it should
+    visitor.context.add_cookies(cookies)  # type: ignore[arg-type]  # the same, under another name
+    visitor.page.reload()
+    visitor.see(ROW)
+    assert visitor.page.url.endswith("/settings#webhooks")
+    assert held()
+
+
+def test_a_double_click_is_one(visitor: Visitor) -> None:
+    """A secret is replaced once, and nothing is removed that was not asked about; the focus stays."""
+    make(visitor)
+    assert visitor.run("document.activeElement.textContent") == "Make webhook"
+    visitor.page.dblclick('[aria-label="New secret for alerts"]')
+    visitor.page.dblclick('[aria-label="Remove alerts"]')
+    visitor.until("document.activeElement.textContent.trim() === 'Really remove'")
+
+    made = [one["action"] for one in visitor.api("/api/audit?limit=3")["items"]]
+    assert made == ["webhook rotated", "webhook made", made[2]]
+
+
+def test_an_answer_that_is_lost_leaves_no_hidden_webhook(visitor: Visitor) -> None:
+    """It is listed, so that it can be given another secret; one that is gone already can be removed."""
+
+    def lose(route: Route) -> None:
+        if route.request.method != "POST":
+            return route.continue_()
+        route.fetch()
+        return route.abort()
+
+    visitor.go("/settings#webhooks")
+    visitor.page.route("**/api/webhooks", lose)
+    visitor.page.fill(f"{SECTION} form [name=name]", "alerts")
+    visitor.page.fill(f"{SECTION} form [name=template]", "Look.")
+    visitor.page.click(f"{SECTION} form button[type=submit]")
+    visitor.see(ROW)
+    assert "cannot be reached" in visitor.see(f"{SECTION} form .settings-problem").inner_text()
+
+    visitor.context.request.delete(f"{visitor.url}/api/webhooks/alerts", headers={"Origin": visitor.url})
+    for _ in range(2):
+        visitor.page.click('[aria-label="Remove alerts"]')
+    visitor.until(f"document.querySelectorAll('{ROW}').length === 0")
+    visitor.wrongs.clear()  # the console names both
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

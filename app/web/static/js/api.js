@@ -9,7 +9,7 @@ export class Problem extends Error {
 }
 
 export function toLogin() {
-  location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+  location.assign(`/login?next=${encodeURIComponent(location.pathname + location.hash)}`);
 }
 
 // How far the server's clock is ahead of this one; what it says of the future is counted on its clock.

@@ -1,6 +1,6 @@
 // What the sections of the settings page share: forms that say what went wrong, secrets shown once, drawing.
 
-import { html, render, useState } from "../../vendor/preact-htm.js";
+import { html, render, useEffect, useRef, useState } from "../../vendor/preact-htm.js";
 import { get, post } from "../api.js";
 import { Copy } from "../copy.js";
 import { applyTheme } from "../drafts.js";
@@ -13,15 +13,24 @@ export const role = () => document.querySelector(".settings").dataset.role;
 // Roles that may be given by whoever looks at the page.
 export const rolesUpTo = (highest) => ROLES.slice(0, ROLES.indexOf(highest) + 1);
 
+// What is above grows when it is read: who came for one section is kept there until they move by themselves.
+let moved = false;
+for (const kind of ["wheel", "touchmove", "keydown", "pointerdown"]) {
+  addEventListener(kind, () => { moved = true; }, { once: true, passive: true });
+}
+const arrive = () => !moved && document.getElementById(location.hash.slice(1))?.scrollIntoView();
+
 // Reads `path` and draws `draw(found, reload)` into the section; a refusal is a sentence with a way on.
 export async function fill(id, path, draw) {
   const place = document.getElementById(`${id}-body`);
   const reload = () => fill(id, path, draw);
   try {
     const found = await get(path);
-    if (!place.dataset.drawn) place.replaceChildren();
+    const first = !place.dataset.drawn;
+    if (first) place.replaceChildren();
     place.dataset.drawn = "yes";
     render(draw(found, reload), place);
+    if (first) arrive();
   } catch (problem) {
     if (place.dataset.drawn) return announce(problem.message);
     place.replaceChildren();
@@ -30,34 +39,59 @@ export async function fill(id, path, draw) {
   }
 }
 
-// A form whose fields are handed to `send` by name; what is refused is said below it. `keep`: it stays filled in.
-export function Form({ send, children, submit, label, keep }) {
+// What was typed when the sign-in had ended is there again afterwards, in this tab; never for forms that take secrets.
+const DRAFT = "errand.form.";
+
+function putBack(form, label) {
+  const kept = JSON.parse(sessionStorage.getItem(DRAFT + label));
+  sessionStorage.removeItem(DRAFT + label);
+  for (const field of kept ? form.elements : []) {
+    if (field.type === "checkbox") field.checked = field.name in kept;
+    else if (field.name) field.value = kept[field.name] ?? "";
+  }
+}
+
+// A form whose fields are handed to `send` by name; what is refused is said below it. `keep`: it stays filled in;
+// `draft`: what is typed may be stored while somebody signs in again.
+export function Form({ send, children, submit, label, keep, draft }) {
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
+  const place = useRef();
+  useEffect(() => {
+    if (draft) putBack(place.current, label);
+  }, []);
   async function onSubmit(event) {
     event.preventDefault();
+    if (busy) return;
     const form = event.target;
+    const given = Object.fromEntries(new FormData(form));
     setBusy(true);
     setProblem("");
     try {
-      await send(Object.fromEntries(new FormData(form)));
+      await send(given);
       if (!keep) form.reset();
     } catch (refused) {
+      if (draft && refused.status === 401) sessionStorage.setItem(DRAFT + label, JSON.stringify(given));
       setProblem(refused.message);
     }
     setBusy(false);
   }
-  return html`<form class="settings-form" aria-label=${label} onSubmit=${onSubmit}>
+  // Not `disabled`, which would take the focus from whoever pressed it.
+  return html`<form class="settings-form" aria-label=${label} onSubmit=${onSubmit} ref=${place}>
     ${children}
-    <button type="submit" class="button primary" disabled=${busy}>${submit}</button>
+    <button type="submit" class="button primary" aria-disabled=${busy}>${submit}</button>
     <p class="settings-problem" role="alert" hidden=${!problem}>${problem}</p>
   </form>`;
 }
 
+// The second half of a double click, which nobody means where a button does something.
+const isSecond = (event) => event.detail > 1;
+
 // A button that asks the server, and says beside itself why not.
 export function Act({ path, body, done, words, what }) {
   const [problem, setProblem] = useState("");
-  async function act() {
+  async function act(event) {
+    if (isSecond(event)) return;
     setProblem("");
     try {
       await done(await post(path, body));
@@ -69,14 +103,17 @@ export function Act({ path, body, done, words, what }) {
     ${problem && html`<span class="settings-problem" role="alert">${problem}</span>`}`;
 }
 
-// Asked twice, in the button itself: what is removed cannot be had back.
+// Asked twice, in the button itself: what is removed cannot be had back. What is gone already is removed too.
 export function Removal({ act: forget, name, done }) {
   const [sure, setSure] = useState(false);
   const [problem, setProblem] = useState("");
-  async function act() {
+  async function act(event) {
+    if (isSecond(event)) return;
     if (!sure) return setSure(true);
     try {
-      await forget();
+      await forget().catch((refused) => {
+        if (refused.status !== 404) throw refused;
+      });
       await done();
     } catch (refused) {
       setProblem(refused.message);
@@ -88,7 +125,10 @@ export function Removal({ act: forget, name, done }) {
 }
 
 export function Secret({ text, what, children }) {
-  return html`<div class="settings-secret" role="status">
+  const place = useRef();
+  // The button that made it may be far below.
+  useEffect(() => place.current.scrollIntoView({ block: "nearest" }), []);
+  return html`<div class="settings-secret" role="status" ref=${place}>
     <p>${children}</p>
     <p class="settings-secret-line"><code>${text}</code><${Copy} text=${text} what=${what} words="Copy" /></p>
   </div>`;

@@ -17,12 +17,13 @@ const asked = ({ agent, template, dedupe, bearer, callback_url }) => ({
   agent: agent.trim() || "brain", template, dedupe: dedupe.trim(), bearer: bearer === "on", callback_url: callback_url.trim() || null,
 });
 
+// What it begins with, not what it is: a list that is read again leaves alone what somebody is typing.
 function Fields({ hook = {} }) {
-  return html`<label>Agent <input name="agent" value=${hook.agent ?? ""} placeholder="brain" maxlength="41" spellcheck="false" autocomplete="off" /></label>
-    <label>Doubles share <input name="dedupe" value=${hook.dedupe ?? ""} placeholder="alert.id or header:X-Id" title="A path into the payload, or header:NAME. Empty: the whole body, for ten minutes" spellcheck="false" autocomplete="off" /></label>
-    <label>Tell the end to <input name="callback_url" type="url" value=${hook.callback_url ?? ""} placeholder="https://…" spellcheck="false" autocomplete="off" /></label>
+  return html`<label>Agent <input name="agent" defaultValue=${hook.agent ?? ""} placeholder="brain" maxlength="41" spellcheck="false" autocomplete="off" /></label>
+    <label>Doubles share <input name="dedupe" defaultValue=${hook.dedupe ?? ""} placeholder="alert.id or header:X-Id" title="A path into the payload, or header:NAME. Empty: the whole body, for ten minutes" spellcheck="false" autocomplete="off" /></label>
+    <label>Tell the end to <input name="callback_url" type="url" defaultValue=${hook.callback_url ?? ""} placeholder="https://…" spellcheck="false" autocomplete="off" /></label>
     <label class="wide">Template <textarea name="template" rows="4" required spellcheck="false" placeholder="Find out why {{ alert.title }} fired on {{ alert.host }}.">${hook.template ?? ""}</textarea></label>
-    <label class="wide settings-check"><input name="bearer" type="checkbox" checked=${hook.bearer ?? false} /> <span>The sender cannot sign: take the secret itself as <code>Authorization: Bearer</code></span></label>`;
+    <label class="wide settings-check"><input name="bearer" type="checkbox" defaultChecked=${hook.bearer ?? false} /> <span>The sender cannot sign: take the secret itself as <code>Authorization: Bearer</code></span></label>`;
 }
 
 function Try({ hook }) {
@@ -66,7 +67,7 @@ function Edit({ hook, done }) {
     announce(`${hook.name} is changed.`);
     await done();
   };
-  return html`<${Form} send=${send} submit="Save" label=${`Change ${hook.name}`} keep><${Fields} hook=${hook} /></${Form}>`;
+  return html`<${Form} send=${send} submit="Save" label=${`Change ${hook.name}`} keep draft><${Fields} hook=${hook} /></${Form}>`;
 }
 
 // On or off: a write that needs no form.
@@ -127,13 +128,17 @@ function Hook({ hook, reload, show }) {
 function Webhooks({ items, reload }) {
   const [secrets, setSecrets] = useState([]);
   const send = async ({ name, ...given }) => {
-    const made = await post("/api/webhooks", { name, ...asked(given) });
+    // Whatever came of it: it may be made, and only the answer be lost.
+    const made = await post("/api/webhooks", { name, ...asked(given) }).catch(async (refused) => {
+      if (refused.status !== 401) await reload();
+      throw refused;
+    });
     const own = { name, what: "secret", text: made.secret, words: `The sender signs with it, and posts to ${made.url}` };
     const told = { name, what: "callback secret", text: made.callback_secret, words: "What is told to you is signed with it." };
     setSecrets(made.callback_url ? [own, told] : [own]);
     await reload();
   };
-  return html`<${Form} send=${send} submit="Make webhook" label="New webhook">
+  return html`<${Form} send=${send} submit="Make webhook" label="New webhook" draft>
       <label>Name <input name="name" required maxlength="41" pattern="[a-z][a-z0-9\\-]{0,40}" placeholder="alerts" title="Lower-case letters, digits and -; it is part of the address" autocomplete="off" spellcheck="false" /></label>
       <${Fields} />
     </${Form}>
