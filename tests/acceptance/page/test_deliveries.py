@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 
@@ -21,10 +22,8 @@ _LOCKED = "GitHub answered 403: the issue is locked."
 _REASON = "mona <b>has</b> read permission; write is needed."
 
 
-@pytest.fixture
-def refused(errand: Errand) -> Iterator[str]:
-    """A Delivery that the gate refused; its reason is shown as text, whatever stands in it."""
-    db = Database(f"sqlite:///{errand.data / 'errand.db'}")
+def refuse(db: Database) -> str:
+    """Keep a Delivery that the gate refused, and return its id."""
     row = Recorded(
         id=f"github:{uuid.uuid4()}",
         source="github",
@@ -38,9 +37,23 @@ def refused(errand: Errand) -> Iterator[str]:
     db.write(deliveries.record, row, payloads.encode(payloads.comment("@agent look")))
     decision = Decision(verdict=Verdict.REFUSED, code="permission", reason=_REASON)
     db.write(deliveries.decide, row.id, decision, done=True)
-    yield row.id
-    db.write(deliveries.finish, row.id)
+    return row.id
+
+
+@pytest.fixture
+def database(errand: Errand) -> Iterator[Database]:
+    """Where the running Errand keeps everything."""
+    db = Database(f"sqlite:///{errand.data / 'errand.db'}")
+    yield db
     db.close()
+
+
+@pytest.fixture
+def refused(database: Database) -> Iterator[str]:
+    """A Delivery that the gate refused; its reason is shown as text, whatever stands in it."""
+    made = refuse(database)
+    yield made
+    database.write(deliveries.finish, made)
 
 
 def test_a_refusal_is_explained_and_tried_again(visitor: Visitor, refused: str) -> None:
@@ -60,10 +73,32 @@ def test_a_refusal_is_explained_and_tried_again(visitor: Visitor, refused: str) 
     visitor.until("document.querySelector('#github-body tbody .badge').innerText === 'waits'")
 
 
+def test_the_list_has_no_hole(visitor: Visitor, database: Database) -> None:
+    """What came since pushes nothing out between the newest and the older ones."""
+    for _ in range(23):
+        refuse(database)
+    visitor.go("/settings#github")
+    visitor.see("#github-body tbody tr")
+    since = [refuse(database) for _ in range(4)]
+    again = visitor.page.locator('#github-body [aria-label^="Decide anew"]').first
+    undecided = again.get_attribute("aria-label")
+    again.click()
+    visitor.see(f'#github-body [aria-label="Decide anew on {since[0]}"]')
+    visitor.page.click("#github-body >> text=Older")
+    total = len(visitor.api("/api/deliveries?limit=200")["items"])
+
+    visitor.until(f"document.querySelectorAll('#github-body tbody')[0].rows.length >= {min(total, 44)}")
+    shown = visitor.run("[...document.querySelectorAll('#github-body tbody a')].map((one) => one.href)")
+    known = [one["id"] for one in visitor.api("/api/deliveries?limit=44")["items"]]
+    assert [f"{visitor.url}/api/deliveries/{quote(one, safe='')}/payload" for one in known] == shown[:44]
+    assert undecided is not None
+    database.write(deliveries.finish, undecided.removeprefix("Decide anew on "))
+
+
 @pytest.fixture
-def untold(errand: Errand) -> Iterator[str]:
+def untold(database: Database) -> str:
     """The id of a Task whose answer GitHub did not take."""
-    db = Database(f"sqlite:///{errand.data / 'errand.db'}")
+    db = database
     thread = Thread(repository_id=101, repository="octo/hello", number=7, is_pull_request=False)
     task = ask(db, trigger_of(thread, "Mend the wall."))
     db.write(tasks.cancel, task.id)
@@ -75,8 +110,7 @@ def untold(errand: Errand) -> Iterator[str]:
 
     # Control may be at it, for whom GitHub is not set up.
     wait_until(told, 10, message="it is told that it was not told")
-    yield task.id
-    db.close()
+    return task.id
 
 
 def test_an_answer_that_was_not_told_is_sent_again(visitor: Visitor, untold: str) -> None:
@@ -98,4 +132,6 @@ def test_it_fits_a_phone(phone: Visitor, theme: str) -> None:
     phone.see("#github-body tbody tr")
     phone.run(f"document.documentElement.dataset.theme = '{theme}'")
 
+    # Where it was asked for, whatever stands above it.
+    phone.until("Math.abs(document.getElementById('github').getBoundingClientRect().top) < 40")
     assert phone.run("document.documentElement.scrollWidth <= innerWidth")

@@ -58,11 +58,12 @@ function Verdict({ one }) {
 }
 
 function Line({ one, reload }) {
-  const path = `/api/deliveries/${encodeURIComponent(one.id)}/redeliver`;
+  const path = `/api/deliveries/${encodeURIComponent(one.id)}`;
   return html`<tr><td><${When} at=${one.received_at} /></td>
     <td class="settings-what">${named(one)} <span class="settings-note">${[one.sender, one.repository].filter(Boolean).join(" in ")}</span></td>
     <td><${Verdict} one=${one} /> ${one.reason} ${one.task_id && html`<a href=${`/tasks/${one.task_id}`}>Task</a>`} <${Answer} one=${one} reload=${reload} />
-      ${may("operator") && AGAIN.includes(one.verdict) && html` <${Act} path=${path} done=${reload} words="Again" what=${`Decide anew on ${one.id}`} />`}</td></tr>`;
+      ${may("operator") && html` <a href=${`${path}/payload`} target="_blank" rel="noopener noreferrer">Payload</a>`}
+      ${may("operator") && AGAIN.includes(one.verdict) && html` <${Act} path=${`${path}/redeliver`} done=${reload} words="Again" what=${`Decide anew on ${one.id}`} />`}</td></tr>`;
 }
 
 function Trial() {
@@ -79,34 +80,54 @@ function Trial() {
   };
   return html`<h3>Try a payload</h3>
     <p>Judged as if it had just come. Nothing is written, and nothing is posted.</p>
-    <${Form} send=${send} submit="Try it" label="Try a payload">
+    <${Form} send=${send} submit="Try it" label="Try a payload" keep>
       <label>Event <input name="event" required maxlength="64" placeholder="issue_comment" autocomplete="off" /></label>
       <label class="wide">Payload <textarea name="payload" required rows="6" spellcheck="false"></textarea></label>
     </${Form}>
     ${told && html`<p role="status"><${Verdict} one=${told} /> ${told.reason}</p>`}`;
 }
 
+// What is known stays, with what became of it since; where the newest page does not reach down to it, the list
+// begins anew, for there would be a hole in it.
+function joined({ lines, next }, first) {
+  const ids = new Set(first.items.map((one) => one.id));
+  const older = lines.filter((one) => !ids.has(one.id));
+  if (older.length === lines.length) return { lines: first.items, next: first.next_cursor };
+  return { lines: [...first.items, ...older], next };
+}
+
 function Deliveries({ first, reload }) {
-  const [older, setOlder] = useState({ items: [], next: first.next_cursor });
+  const [{ lines, next }, setKnown] = useState(() => joined({ lines: [] }, first));
   const [problem, setProblem] = useState("");
+  useEffect(() => {
+    setKnown((known) => joined(known, first));
+    if (first.items.every((one) => one.verdict)) return undefined;
+    const soon = setTimeout(reload, 3000);
+    return () => clearTimeout(soon);
+  }, [first]);
   const more = async () => {
     try {
-      const page = await get(`/api/deliveries?limit=20&cursor=${encodeURIComponent(older.next)}`);
-      setOlder({ items: [...older.items, ...page.items], next: page.next_cursor });
+      const page = await get(`/api/deliveries?limit=20&cursor=${encodeURIComponent(next)}`);
+      setKnown({ lines: [...lines, ...page.items], next: page.next_cursor });
       setProblem("");
     } catch (refused) {
       setProblem(refused.message);
     }
   };
-  const lines = [...first.items, ...older.items];
+  // The line itself too: it may be one of those that the newest page does not show.
+  const renew = (id) => async () => {
+    const now = await get(`/api/deliveries/${encodeURIComponent(id)}`);
+    setKnown((known) => ({ ...known, lines: known.lines.map((one) => (one.id === id ? now : one)) }));
+    await reload();
+  };
   return html`${may("admin") && html`<${Setup} />`}
     <h3>Deliveries</h3>
     ${!lines.length && html`<p class="settings-note">Nothing has come yet.</p>`}
     ${lines.length > 0 && html`<div class="settings-table"><table>
       <thead><tr><th scope="col">When</th><th scope="col">What</th><th scope="col">Verdict</th></tr></thead>
-      <tbody>${lines.map((one) => html`<${Line} key=${one.id} one=${one} reload=${reload} />`)}</tbody>
+      <tbody>${lines.map((one) => html`<${Line} key=${one.id} one=${one} reload=${renew(one.id)} />`)}</tbody>
     </table></div>`}
-    ${older.next && html`<button type="button" class="button small" onClick=${more}>Older</button>`}
+    ${next && html`<button type="button" class="button small" onClick=${more}>Older</button>`}
     ${problem && html`<p class="settings-problem" role="alert">${problem}</p>`}
     ${may("operator") && html`<${Trial} />`}`;
 }
