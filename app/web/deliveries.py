@@ -11,6 +11,7 @@ from app.clock import rfc3339
 from app.db import deliveries, replies
 from app.domain.delivery import Recorded
 from app.github.delivery import read_delivery
+from app.github.errors import BadPayload
 from app.web import cursor, trace
 from app.web.access import identity
 from app.web.delivery_schemas import (
@@ -90,11 +91,13 @@ def redeliver(path: DeliveryPath) -> Answer:
 @blueprint.post("/api/deliveries/dry-run", responses={200: DryRunOut, **problems(400, 403, 502)})
 def dry_run(body: DryRun) -> Answer:
     """Say what would become of a payload now. GitHub is asked as always; nothing is written or posted."""
+    try:
+        sent = orjson.dumps(body.payload)
+    except orjson.JSONEncodeError:
+        # It reads a thousand levels, and writes a quarter of them.
+        raise BadPayload("The JSON is nested too deep.") from None
     delivery = read_delivery(
-        delivery_id="dry-run",
-        event=body.event,
-        content_type="application/json",
-        body=orjson.dumps(body.payload),
+        delivery_id="dry-run", event=body.event, content_type="application/json", body=sent
     )
     would = _intake().would(delivery)
     return {"verdict": would.verdict, "code": would.code, "reason": would.reason}

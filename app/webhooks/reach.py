@@ -25,6 +25,9 @@ _PORTS = {"http": 80, "https": 443}
 _UNICAST = ipaddress.IPv6Network("2000::/3")
 #: Where IPv4 addresses are packed into IPv6 ones, and would be unpacked by a router.
 _TUNNELS = tuple(map(ipaddress.IPv6Network, ("2001::/32", "2002::/16")))
+#: Nobody's site, whatever an older Python says: the metadata of a cloud, relays, examples.
+_ODD4 = tuple(map(ipaddress.IPv4Network, ("192.0.0.0/24", "192.88.99.0/24")))
+_ODD6 = ipaddress.IPv6Network("3fff::/20")
 
 
 def check_url(url: str, allowed: frozenset[str]) -> SplitResult:
@@ -68,8 +71,9 @@ def is_public(address: str) -> bool:
     found = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(found, ipaddress.IPv6Address):
         packed = any(found in tunnel for tunnel in _TUNNELS)
-        return found in _UNICAST and not packed and found.is_global
-    return found.is_global and not found.is_multicast and not found.is_reserved
+        return found in _UNICAST and not packed and found not in _ODD6 and found.is_global
+    odd = found.is_multicast or found.is_reserved or any(found in network for network in _ODD4)
+    return found.is_global and not odd
 
 
 def resolve(host: str, port: int) -> list[str]:

@@ -154,6 +154,9 @@ def test_a_pasted_payload_is_judged_without_effect(client: FlaskClient, sqlite: 
     quoted = tried("> @agent look", "ann").get_json()
     assert (quoted["verdict"], quoted["code"]) == ("ignored", "mention_not_prose")
     assert client.post("/api/deliveries/dry-run", json={"event": "issues", "payload": {}}).status_code == 400
+    deep = '{"event": "issues", "payload": ' + '{"a":' * 300 + "1" + "}" * 301
+    refusal = client.post("/api/deliveries/dry-run", data=deep, content_type="application/json")
+    assert (refusal.status_code, refusal.get_json()["reason"]) == (400, "bad_payload")
     assert sqlite.read(deliveries.page, limit=9) == []
     assert sqlite.read(tasks.page, limit=9).items == []
 
