@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from app.domain.trigger import Command, Ignored, Mention
 from app.github.marker import marked
-from app.github.mention import find_mention, mentions
+from app.github.mention import find_mention, mention_place, mentions
 from app.github.payload import Changes, User
 from app.github.rules import Rules
 
@@ -81,8 +81,7 @@ def _mention(said: Said, rules: Rules) -> Mention | None:
 def _no_mention(said: Said, rules: Rules) -> Ignored:
     if not mentions(said.whole, word=rules.word):
         return Ignored(code="no_mention", reason=f"The text does not mention {rules.word}.")
-    reason = (
-        f"{rules.word} stands in the text, but not as a word of its author's own prose: "
-        "code, quotes, links, HTML, addresses and longer names do not ask."
-    )
+    places = (mention_place(text, word=rules.word) for text in (said.body, said.title))
+    place = next(filter(None, places), "a longer word, an address or a link")
+    reason = f"The mention of {rules.word} is inside {place}; only what its author says in plain words asks."
     return Ignored(code="mention_not_prose", reason=reason)

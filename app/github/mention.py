@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from app.domain.trigger import Command, Mention
-from app.github.prose import said
+from app.github.prose import hiding_place, said
 
 #: Before the word: nothing that would make it a part of an address, a path or a longer word.
 _BEFORE = r"(?<![\w/@.+\-=&#%~$\\:])"
@@ -42,6 +42,12 @@ def find_mention(text: str, *, word: str, agents: Iterable[str] = ()) -> Mention
 def mentions(text: str, *, word: str) -> bool:
     """Tell whether `text` has `word` at all, wherever: for saying why nothing was asked."""
     return word.casefold() in text.casefold()
+
+
+def mention_place(text: str, *, word: str) -> str | None:
+    """Return in what the first mention stands that asks for nothing, such as "a quote"; for saying why."""
+    text = text[:LONGEST]
+    return hiding_place(text, mention_pattern(word).finditer(text))
 
 
 def mention_pattern(word: str) -> re.Pattern[str]:

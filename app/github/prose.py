@@ -27,6 +27,7 @@ _MOST_BRACKETS = 8000
 _SKIPPED_BLOCKS = {"blockquote_open": 1, "blockquote_close": -1}
 _SKIPPED_INLINE = {"link_open": 1, "link_close": -1, "s_open": 1, "s_close": -1}
 
+_INLINE_PLACES = {"code_inline": "code", "image": "an image", "html_inline": "HTML"}
 _TEXT = frozenset({"text", "text_special", "html_inline", "html_block"})
 
 
@@ -72,6 +73,18 @@ def said(text: str, candidates: Iterable[re.Match[str]]) -> list[re.Match[str]]:
     return [match for index, match in enumerate(matches) if index in found]
 
 
+def hiding_place(text: str, candidates: Iterable[re.Match[str]]) -> str | None:
+    """Return in words what the first of `candidates` stands in, None where it is nothing that is known.
+
+    For telling somebody why: `said` decides.
+    """
+    first = list(candidates)[:1]
+    if not first or text.count("[") > _MOST_BRACKETS:
+        return None
+    places = _places(_READER.parse(_marked(text, first)))
+    return next((place for place, content in places if _CANDIDATE.search(content)), None)
+
+
 def _marked(text: str, matches: list[re.Match[str]]) -> str:
     """Write a number in the place of each candidate: the reader of markdown does not keep positions."""
     pieces, end = [], 0
@@ -112,6 +125,32 @@ def _words(tokens: Iterable[Token], elements: "_Elements") -> Iterator[str]:
             yield token.content
         elif token.content:
             yield GAP
+
+
+def _places(tokens: Iterable[Token]) -> Iterator[tuple[str, str]]:
+    """Yield what each piece of text stands in, as `_blocks` goes through them."""
+    quoted, elements = 0, _Elements()
+    for token in tokens:
+        quoted += _SKIPPED_BLOCKS.get(token.type, 0)
+        if quoted:
+            yield "a quote", token.content
+        elif token.type == "html_block":
+            elements.read(token.content)
+            yield "HTML", token.content
+        elif token.type == "inline":
+            yield from _inline_places(token.children or (), elements)
+        else:
+            yield "code", token.content
+
+
+def _inline_places(tokens: Iterable[Token], elements: "_Elements") -> Iterator[tuple[str, str]]:
+    skipped = 0
+    for token in tokens:
+        skipped += _SKIPPED_INLINE.get(token.type, 0)
+        if token.type == "html_inline":
+            elements.read(token.content)
+        around = "a link or struck text" if skipped else "HTML" if elements.silent else "an address"
+        yield _INLINE_PLACES.get(token.type, around), token.content
 
 
 def _all_words(tokens: Iterable[Token]) -> Iterator[str]:

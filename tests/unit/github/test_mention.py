@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.trigger import Command, Mention
-from app.github.mention import find_mention
+from app.github.mention import find_mention, mention_place
 
 AGENTS = ("brain", "demo", "executor", "planning", "reviewer")
 #: What everything below asks when it asks.
@@ -120,6 +120,34 @@ def test_wh_10_everything_else_is_silent(text: str) -> None:
     """WH-10: code, quotes, links, hidden text, addresses and longer names don't ask."""
     assert find_mention(text, word="@agent", agents=AGENTS) is None
     assert find_mention(f"{text}\n\nmore text\n", word="@agent", agents=AGENTS) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("Yes.\n\n> @agent fix it", "a quote"),
+        ("> `@agent` in code in a quote", "a quote"),
+        ("`@agent fix it`", "code"),
+        ("```\n@agent fix it\n```", "code"),
+        ("<!-- @agent fix it -->", "HTML"),
+        ("<div hidden>\n\n@agent fix it\n\n</div>", "HTML"),
+        ("[@agent](https://example.org)", "a link or struck text"),
+        ("~~Please, @agent fix it~~", "a link or struck text"),
+        ("![@agent](x.png)", "an image"),
+        ("https://example.org/a,@agent", "an address"),
+        ("@agentx", None),
+    ],
+)
+def test_wh_10_it_is_said_where_a_mention_stands(text: str, place: str | None) -> None:
+    """WH-10: whoever looks for why nothing was done reads it."""
+    assert mention_place(text, word="@agent") == place
+
+
+@pytest.mark.parametrize("text", SILENT)
+def test_wh_10_a_place_is_looked_for_in_anything(text: str) -> None:
+    """WH-10: within whatever else, and never fails."""
+    for around in ("{}", "> {}", "[{}](x)", "~~a {} [b~~ c](x)", "<div hidden>{}"):
+        mention_place(around.format(text), word="@agent")
 
 
 @pytest.mark.parametrize(

@@ -34,10 +34,14 @@ def _asks(event: str, payload: make.Json, rules: Rules = RULES) -> Trigger:
 
 
 def _ignored(event: str, payload: make.Json, rules: Rules = RULES) -> str:
+    return _unasked(event, payload, rules).code
+
+
+def _unasked(event: str, payload: make.Json, rules: Rules = RULES) -> Ignored:
     found = _read(event, payload, rules)
     assert isinstance(found, Ignored), found
     assert found.reason.endswith(".")
-    return found.code
+    return found
 
 
 def test_wh_01_a_comment_asks_for_what_follows_the_mention() -> None:
@@ -116,6 +120,8 @@ def test_wh_10_the_reason_tells_a_missing_mention_from_one_in_a_quote() -> None:
     """WH-10: the inspector says whether the word is not there or in the wrong place."""
     assert _ignored("issue_comment", make.comment("nothing")) == "no_mention"
     assert _ignored("issue_comment", make.comment("> @agent go")) == "mention_not_prose"
+    assert "is inside a quote" in _unasked("issue_comment", make.comment("> @agent go")).reason
+    assert "a longer word" in _unasked("issue_comment", make.comment("@agents go")).reason
 
 
 def test_wh_11_we_do_not_answer_ourselves() -> None:
