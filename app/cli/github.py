@@ -10,6 +10,7 @@ from app.cli.client import Client
 from app.cli.errors import COMPLETED, FAILED
 from app.cli.server import find_server, read_settings
 
+_NOT_ASKED = "Nothing is missing. What the token may do, and where webhooks go, GitHub tells an App only."
 _url = click.option(
     "--url", metavar="URL", help="The server (ERRAND_URL; ERRAND_PUBLIC_URL; this machine's PORT)."
 )
@@ -36,6 +37,8 @@ def setup(*, url: str | None) -> int:
         f"4. Repository permissions: {permissions}\n"
         f"5. Events: {', '.join(found['events'])}\n"
         "6. Generate a private key; give Errand GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, and restart it.\n"
+        "   Without an App: a token with these permissions, of an account that nobody writes with, in\n"
+        "   GITHUB_TOKEN, and a webhook in the settings of each repository.\n"
         "7. errand github check"
     )
     return COMPLETED
@@ -55,11 +58,12 @@ def check(*, as_json: bool, url: str | None) -> int:
 
 
 def _tell(found: dict[str, Any]) -> None:
-    print(f"Errand speaks to GitHub as: {found['account'] or 'nobody'} ({found['access']})")
+    unknown = "nobody" if found["access"] == "none" else "whom GitHub did not say"
+    print(f"Errand speaks to GitHub as: {found['account'] or unknown} ({found['access']})")
     for problem in found["problems"]:
         print(f"- {problem}")
     if not found["problems"]:
-        print("Nothing is missing.")
+        print("Nothing is missing." if found["access"] == "app" else _NOT_ASKED)
     rows = [
         [
             (one["delivered_at"], ""),

@@ -4,7 +4,17 @@ from pydantic import BaseModel
 
 from app.errors import ErrandError
 from app.github.access import Access, AppAccess, Scope, permissions_of
-from app.github.app_info import Sent, app_info, last_sent, missing, own_account
+from app.github.api import Api
+from app.github.app_info import (
+    Sent,
+    app_info,
+    hook_url,
+    installations,
+    last_sent,
+    missing,
+    own_account,
+    unusable,
+)
 from app.github.identity import access_of
 from app.github.triggers import READ
 from app.settings import Settings
@@ -56,7 +66,11 @@ def look(settings: Settings) -> Setup:
     )
     try:
         access = access_of(settings)
-        return setup if access is None else _asked(setup, access)
+        if access is None:
+            return setup
+        # Known whether GitHub answers or not.
+        setup = setup.model_copy(update={"access": "app" if isinstance(access, AppAccess) else "token"})
+        return _asked(setup, access)
     except ErrandError as error:
         return setup.model_copy(update={"problems": [*setup.problems, error.message]})
 
@@ -69,15 +83,43 @@ def _own_problems(settings: Settings) -> list[str]:
         found.append("ERRAND_PUBLIC_URL is not set: GitHub needs an address that it can reach.")
     if not settings.github_token and not (settings.github_app_id and settings.github_app_private_key):
         found.append("Set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, or GITHUB_TOKEN.")
+    elif bool(settings.github_app_id) != bool(settings.github_app_private_key):
+        found.append(
+            "GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY need each other; GITHUB_TOKEN is used instead."
+        )
     return found
 
 
 def _asked(setup: Setup, access: Access) -> Setup:
     if not isinstance(access, AppAccess):
         user = own_account(access.api("", Scope.READ))
-        return setup.model_copy(update={"access": "token", "account": user.login})
-    info = app_info(access.app())
-    lacks = [f"The App lacks {one}." for one in missing(info, setup.permissions, set(setup.events))]
-    sent = last_sent(access.app())
-    told = {"access": "app", "account": info.login, "problems": [*setup.problems, *lacks], "sent": sent}
+        return setup.model_copy(update={"account": user.login})
+    return _asked_as_app(setup, access.app())
+
+
+def _asked_as_app(setup: Setup, api: Api) -> Setup:
+    info = app_info(api)
+    problems = [
+        *setup.problems,
+        *(f"The App lacks {one}." for one in missing(info, setup.permissions, set(setup.events))),
+    ]
+    sent: list[Sent] = []
+    try:
+        problems += unusable(info, installations(api), setup.permissions)
+        sent = last_sent(api)
+        problems += _astray(setup.webhook_url, sent, api)
+    except ErrandError as error:
+        # What is known already is told all the same.
+        problems.append(error.message)
+    told = {"account": info.login, "problems": problems, "sent": sent}
     return setup.model_copy(update=told)
+
+
+def _astray(wanted: str, sent: list[Sent], api: Api) -> list[str]:
+    """Return that webhooks go elsewhere; where some arrive, somebody has seen to it that they are sent on."""
+    if not wanted.startswith("http") or any(200 <= one.status_code < 300 for one in sent):
+        return []
+    url = hook_url(api)
+    if url is None:
+        return [f"The App has no webhook: {wanted} is its address."]
+    return [] if url.rstrip("/") == wanted else [f"GitHub sends webhooks to {url}, not to {wanted}."]

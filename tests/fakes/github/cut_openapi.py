@@ -14,7 +14,9 @@ from typing import Any
 HERE = Path(__file__).parent
 CALLS = {
     "/app": ["get"],
+    "/app/hook/config": ["get"],
     "/app/hook/deliveries": ["get"],
+    "/app/installations": ["get"],
     "/app/installations/{installation_id}": ["get"],
     "/app/installations/{installation_id}/access_tokens": ["post"],
     "/repos/{owner}/{repo}": ["get"],

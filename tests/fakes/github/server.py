@@ -14,7 +14,7 @@ import secrets
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -99,6 +99,11 @@ class FakeGitHub:
             ("checks", "contents", "issues", "metadata", "pull_requests"), "write"
         )
         self.events = ["issue_comment", "issues", "pull_request"]
+        #: What the owner of the repositories has accepted of the permissions; None: all.
+        self.accepted: dict[str, str] | None = None
+        self.suspended = False
+        #: Where the App's webhooks go, where it has any.
+        self.hook_url: str | None = None
         #: Names that repositories had, and the ones they have now.
         self.moved: dict[str, str] = {}
         self.deliveries: list[Json] = []
@@ -263,17 +268,34 @@ class FakeGitHub:
         match described.path:
             case "/user":
                 return 200, merged(named("public-user"), who.account)
-            case "/app":
-                known = {"id": int(self.app_id), "slug": self.slug, "name": "Errand", "events": self.events}
-                return 200, named("integration", **known, permissions=self.permissions)
-            case "/app/hook/deliveries":
-                return 200, [named("hook-delivery-item", **one) for one in self.deliveries]
             case "/repos/{owner}/{repo}/installation":
                 self._repository(described.values, who)
-                return 200, named("installation", id=self.installation_id, app_id=int(self.app_id))
+                return 200, self._installation()
             case "/app/installations/{installation_id}/access_tokens":
                 return 201, self._issue(body)
+            case path if path.startswith("/app"):
+                return 200, self._itself(path)
         raise Refusal(403, "Resource not accessible by integration")
+
+    def _itself(self, path: str) -> Any:
+        app = {"id": int(self.app_id), "slug": self.slug, "name": "Errand", "events": self.events}
+        answers: dict[str, Callable[[], Any]] = {
+            "/app": lambda: named("integration", **app, permissions=self.permissions),
+            "/app/hook/config": lambda: (
+                {"content_type": "json"} | ({"url": self.hook_url} if self.hook_url else {})
+            ),
+            "/app/hook/deliveries": lambda: [named("hook-delivery-item", **one) for one in self.deliveries],
+            "/app/installations": lambda: [self._installation()] if self.repositories else [],
+        }
+        return answers[path]()
+
+    def _installation(self) -> Json:
+        # The description of the list asks for the fields of a user and of an enterprise at once.
+        owner = {**named("enterprise"), **account(next(iter(self.repositories)).partition("/")[0], 5)}
+        known = {"id": self.installation_id, "app_id": int(self.app_id), "account": owner}
+        since = "2026-01-01T00:00:00Z" if self.suspended else None
+        found = named("installation", **known, suspended_at=since)
+        return {**found, "permissions": self.permissions if self.accepted is None else self.accepted}
 
     def _issue(self, body: Json) -> Json:
         owner = next(iter(self.repositories)).partition("/")[0]

@@ -1,5 +1,6 @@
 """The inspector: what became of each webhook, in words, by role."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from tests.fakes.github.asked import ask, trigger_of
 from tests.fakes.github.server import FakeGitHub
 from tests.integration.web.conftest import AppMaker, signed_in
 from tests.integration.web.people import OURS, audit_of, browser_of
+
+#: A stand-in for GitHub, and somebody who asks this Errand about it.
+Town = tuple[FakeGitHub, FlaskClient]
 
 
 @pytest.fixture
@@ -170,6 +174,82 @@ def test_what_is_missing_at_github_is_listed(client: FlaskClient) -> None:
     assert "The App lacks event pull_request_review." in setup["problems"]
     assert any("ERRAND_PUBLIC_URL" in problem for problem in setup["problems"])
     assert "check_run" not in setup["events"]
+
+
+@pytest.fixture
+def town(make_app: AppMaker, sqlite: Database, redis_url: str, tmp_path: Path) -> Iterator[Town]:
+    """An App that is set up, and a client that asks about it."""
+    with FakeGitHub(tmp_path / "town") as github:
+        github.add_repository("octo/hello", {"README.md": "Hello\n"})
+        github.hook_url = "https://errand.example/webhooks/github"
+        github.events += ["pull_request_review", "pull_request_review_comment"]
+        app = make_app(
+            sqlite,
+            redis_url,
+            public_url="https://errand.example",
+            github_webhook_secret=payloads.SECRET,
+            github_app_id=github.app_id,
+            github_app_private_key=github.app_key,
+            github_api_url=github.api_url,
+        )
+        yield github, signed_in(app)
+        assert github.problems == []
+
+
+def problems_of(client: FlaskClient) -> list[str]:
+    """Return what is missing."""
+    found: list[str] = client.get("/api/github").get_json()["problems"]
+    return found
+
+
+def test_what_keeps_an_app_from_working_is_listed(town: Town) -> None:
+    """Not installed, suspended, permissions that nobody accepted, webhooks that go elsewhere."""
+    github, client = town
+    assert problems_of(client) == []
+
+    github.accepted = {**github.permissions, "contents": "read"}
+    pending = "octo has not accepted contents: write of the App yet (Settings, GitHub Apps, Review request)."
+    assert problems_of(client) == [pending]
+    github.suspended = True
+    assert problems_of(client) == ["octo has suspended the App."]
+    github.repositories.clear()
+    [problem] = problems_of(client)
+    assert problem.startswith("The App is installed nowhere: http")
+
+
+def test_webhooks_that_go_elsewhere_are_told(town: Town) -> None:
+    """Unless some arrive all the same; what cannot be asked does not hide what is known."""
+    github, client = town
+    github.hook_url = "https://old.example/hook"
+    elsewhere = (
+        "GitHub sends webhooks to https://old.example/hook, not to https://errand.example/webhooks/github."
+    )
+    assert problems_of(client) == [elsewhere]
+    github.hook_url = None
+    assert problems_of(client) == [
+        "The App has no webhook: https://errand.example/webhooks/github is its address."
+    ]
+    github.deliveries = [{"id": 1, "guid": "d-1", "event": "issues", "status": "OK", "status_code": 202}]
+    assert problems_of(client) == []
+
+    github.events.remove("issues")
+    github.fail("GET", "/app/hook/deliveries", status=404)
+    lacks, refusal = problems_of(client)
+    assert lacks == "The App lacks event issues."
+    assert "404" in refusal
+
+
+def test_half_an_app_is_told(hook: Flask, make_app: AppMaker, sqlite: Database, redis_url: str) -> None:
+    """The token takes its place in silence else."""
+    half = make_app(
+        sqlite, redis_url, github_app_id="1", github_token="x", github_api_url="http://127.0.0.1:1"
+    )
+
+    client = signed_in(half)
+    assert any("need each other" in problem for problem in problems_of(client))
+    # GitHub is away there; what it would be asked with is known all the same.
+    assert client.get("/api/github").get_json()["access"] == "token"
+    assert not any("need each other" in problem for problem in problems_of(signed_in(hook)))
 
 
 def test_without_github_the_page_says_what_to_set(hook: Flask) -> None:

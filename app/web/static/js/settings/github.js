@@ -22,11 +22,12 @@ function Setup() {
   return html`<h3>Set-up</h3>
     ${setup.account && html`<p>Errand speaks as <strong>${setup.account}</strong>.</p>`}
     <ul class="settings-list">${setup.problems.map((line) => html`<li key=${line}><span class="settings-main-text">${line}</span></li>`)}</ul>
-    ${!setup.problems.length && html`<p class="settings-note">Nothing is missing.</p>`}
+    ${!setup.problems.length && html`<p class="settings-note">Nothing is missing.${setup.access === "token" && " What the token may do, and where webhooks go, GitHub tells an App only."}</p>`}
     <details><summary>What to set at GitHub</summary>
       <p>Webhook: <code class="settings-object">${setup.webhook_url}</code>, content type <code class="settings-object">application/json</code>, with the secret in GITHUB_WEBHOOK_SECRET.</p>
       <p>Permissions: ${Object.entries(setup.permissions).map(([name, level]) => `${name}: ${level}`).join(", ")}</p>
       <p>Events: ${setup.events.join(", ")}</p>
+      <p>Then give Errand GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, and restart it. Without an App: a token with these permissions in GITHUB_TOKEN, of an account that nobody writes with, and a webhook in the settings of each repository.</p>
     </details>
     ${setup.sent.length > 0 && html`<${Sent} sent=${setup.sent} />`}`;
 }
