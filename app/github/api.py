@@ -24,6 +24,8 @@ JSON, DIFF = "application/vnd.github+json", "application/vnd.github.diff"
 TIMEOUTS = (5.0, 20.0)
 #: Seconds to wait where GitHub limits and does not say for how long.
 _PAUSE = 60.0
+#: Seconds that are waited at most: what stands before GitHub may ask for a thousand years.
+_LONGEST_PAUSE = 86_400.0
 _PER_PAGE = 100
 #: The number of a list's last page, in the header Link.
 _LAST = re.compile(r'[?&]page=(\d+)[^<>]*>; rel="last"')
@@ -164,7 +166,7 @@ class Api:
         if status in _UNSURE:
             raise _unclear(verb, sentence)
         if status >= 500:
-            raise api_errors.Unreachable(sentence, retry_after=_seconds(headers.get("retry-after")))
+            raise api_errors.Unreachable(sentence, retry_after=_retry_after(headers))
         raise _ERRORS.get(status, api_errors.Unprocessable)(sentence)
 
 
@@ -188,6 +190,7 @@ def _message(text: str) -> str:
     if not isinstance(answer, dict):
         return "(no explanation)"
     errors = answer.get("errors") or []
+    errors = errors if isinstance(errors, list) else [errors]
     details = [
         str(one.get("message") or one.get("code")) if isinstance(one, dict) else str(one) for one in errors
     ]
@@ -203,14 +206,23 @@ def _is_limit(status: int, headers: Mapping[str, str], message: str) -> bool:
 
 
 def _pause(headers: Mapping[str, str]) -> float:
-    asked = _seconds(headers.get("retry-after"))
+    asked = _retry_after(headers)
     if asked is not None:
         return asked
     reset = _seconds(headers.get("x-ratelimit-reset"))
     if reset is None or headers.get("x-ratelimit-remaining") != "0" or "date" not in headers:
         return _PAUSE
-    # Against GitHub's own clock: ours may be wrong.
-    return max(1.0, reset - parsedate_to_datetime(headers["date"]).timestamp() + 1)
+    try:
+        # Against GitHub's own clock: ours may be wrong.
+        now = parsedate_to_datetime(headers["date"]).timestamp()
+    except ValueError:
+        return _PAUSE
+    return min(max(1.0, reset - now + 1), _LONGEST_PAUSE)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    asked = _seconds(headers.get("retry-after"))
+    return None if asked is None else min(asked, _LONGEST_PAUSE)
 
 
 def _seconds(value: str | None) -> float | None:
