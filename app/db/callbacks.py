@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, update
 
 from app.db.rows import tasks
-from app.db.webhook_rows import callbacks
+from app.db.webhook_rows import callbacks, webhooks
 from app.db.webhooks import callback_of
-from app.domain.task import FINAL
+from app.domain.task import FINAL, TaskId
 from app.domain.webhook import Callback, CallbackState
+from app.errors import Conflict
 
 
 def due(c: Connection, now: datetime, *, limit: int) -> list[Callback]:
@@ -50,6 +51,19 @@ def postpone(c: Connection, taken: Callback, *, detail: str, again: datetime) ->
 def give_up(c: Connection, taken: Callback, *, detail: str) -> bool:
     """Remember that it did not arrive and is not tried again."""
     return _write(c, taken, state=CallbackState.FAILED, next_at=None, detail=detail)
+
+
+def send_again(c: Connection, webhook: str, task_id: TaskId) -> Callback:
+    """Have one that was given up told anew, to whom the webhook tells now; raises Conflict."""
+    rows = select(callbacks, webhooks.c.callback_url).join(webhooks, webhooks.c.name == callbacks.c.webhook)
+    row = c.execute(rows.where(webhooks.c.name == webhook, callbacks.c.task_id == task_id)).first()
+    if row is None or row.callback_url is None:
+        raise Conflict("Nobody is told of this task: the webhook has no callback, or it was forgotten.")
+    found, opened = callback_of(row), {"state": CallbackState.OPEN, "tries": 0, "next_at": None, "detail": ""}
+    failed = found.state is CallbackState.FAILED
+    if not failed or not _write(c, found, **opened, url=row.callback_url, fence=found.fence + 1):
+        raise Conflict("It has arrived, or is on its way; there is nothing to send again.")
+    return callback_of(c.execute(select(callbacks).where(callbacks.c.id == found.id)).one())
 
 
 def delete_old(c: Connection, before: datetime, *, limit: int = 500) -> bool:

@@ -9,15 +9,16 @@ from flask_openapi3.models.tag import Tag
 from pydantic import ValidationError
 
 from app.clock import rfc3339, utcnow
-from app.db import webhooks
+from app.db import callbacks, webhooks
 from app.db.webhooks import Received
 from app.domain.webhook import Callback, HookDelivery, Webhook, WebhookSettings
-from app.errors import Invalid
+from app.errors import Conflict, Invalid
 from app.web import trace
 from app.web.access import identity
 from app.web.errors import invalid_input
 from app.web.hook_schemas import (
     HookDeliveryList,
+    HookDeliveryOut,
     HookDeliveryPath,
     HookDeliveryWithBody,
     HookIn,
@@ -141,6 +142,25 @@ def delivery(path: HookDeliveryPath) -> Answer:
     """Show a delivery with what was sent."""
     found, body = services().db.read(webhooks.body_of, path.name, str(path.delivery_id))
     return {**_delivery(found), "body": body.decode("utf-8", "replace")}
+
+
+@blueprint.post(
+    "/api/webhooks/<name>/deliveries/<uuid:delivery_id>/callback",
+    responses={202: HookDeliveryOut, **problems(403, 404, 409)},
+)
+def tell_again(path: HookDeliveryPath) -> Answer:
+    """Tell the end of its task once more, where that was given up: to where the webhook tells now."""
+    found, _ = services().db.read(webhooks.body_of, path.name, str(path.delivery_id))
+    if found.task_id is None:
+        raise Conflict("This delivery has no task whose end could be told.")
+    task_id = found.task_id
+    told = trace.recorded(
+        lambda c: callbacks.send_again(c, path.name, task_id),
+        "callback sent again",
+        lambda one: (one.task_id, one.webhook),
+        by=identity(),
+    )
+    return _delivery(found.model_copy(update={"callback": told})), 202
 
 
 def _settings(body: HookIn) -> WebhookSettings:

@@ -73,4 +73,5 @@ ROLES: dict[str, UserRole | None] = {
     "hook_settings.rotate": ADMIN,
     "hook_settings.deliveries": ADMIN,
     "hook_settings.delivery": ADMIN,
+    "hook_settings.tell_again": ADMIN,
 }

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Route
 
 from app.webhooks.signing import signature
+from tests.waiting import wait_until
 
 from .visitor import Visitor
 
@@ -96,6 +97,32 @@ def test_changed_switched_off_and_removed(visitor: Visitor) -> None:
     remove.click()
     remove.click()
     visitor.until(f"document.querySelectorAll('{ROW}').length === 0")
+
+
+def test_an_end_that_was_not_told_is_told_again(visitor: Visitor) -> None:
+    """Where it was given up there is a way on; a list that is tried is refused as it would be."""
+    deliver(visitor, make(visitor, "https://localhost/told"))
+
+    def given_up() -> bool:
+        [one] = visitor.api("/api/webhooks/alerts/deliveries")["items"]
+        return bool(one["callback"]["state"] == "failed")
+
+    wait_until(given_up, 30, message="no private address is told")
+    visitor.see(ROW).locator("button", has_text="Deliveries").click()
+    visitor.see(f"{ROW} .settings-deliveries button >> text=Tell again").click()
+    wait_until(
+        lambda: visitor.api("/api/audit?limit=1")["items"][0]["action"] == "callback sent again",
+        10,
+        message="it is told again",
+    )
+
+    visitor.page.click('[aria-label="Try: alerts"]')
+    visitor.page.fill(f"{ROW} textarea", "[1]")
+    visitor.page.click(f"{ROW} form button[type=submit]")
+    visitor.until(
+        f"document.querySelector('{ROW} form .settings-problem').innerText.includes('not an object')"
+    )
+    visitor.wrongs.clear()  # the console names the 400, as it should
 
 
 def test_what_is_typed_outlives_the_list_and_the_sign_in(visitor: Visitor) -> None:

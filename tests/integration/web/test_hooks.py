@@ -332,6 +332,26 @@ def test_a_test_writes_nothing(client: FlaskClient, database: Database) -> None:
     assert tried["verdict"].startswith("Known")
 
 
+def test_a_callback_that_was_given_up_is_told_again(
+    app: Flask, client: FlaskClient, database: Database
+) -> None:
+    """With a line in the audit; what has no task, or was not given up, is refused."""
+    secret = make(client, callback_url="https://hooks.example/told")["secret"]
+    deliver(app, secret, BODY)
+    deliver(app, secret, b"no", kind="text/xml")
+    wrong, made = client.get("/api/webhooks/alerts/deliveries").get_json()["items"]
+    address = f"/api/webhooks/alerts/deliveries/{made['id']}/callback"
+    assert client.post(address).status_code == 409
+    assert client.post(address.replace(made["id"], wrong["id"])).status_code == 409
+    assert client.post(address.replace("alerts", "others")).status_code == 404
+    database.write(lambda c: c.execute(text("UPDATE callbacks SET state = 'failed', tries = 8")))
+
+    answer = client.post(address)
+
+    assert (answer.status_code, answer.get_json()["callback"]["state"]) == (202, "open")
+    assert client.get("/api/audit?limit=1").get_json()["items"][0]["action"] == "callback sent again"
+
+
 def test_a_delivery_is_shown_as_it_came(app: Flask, client: FlaskClient, database: Database) -> None:
     """For thirty days."""
     secret = make(client)["secret"]

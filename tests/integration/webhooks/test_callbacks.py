@@ -18,6 +18,7 @@ from app.db import tasks, webhooks
 from app.db.engine import Database
 from app.db.webhook_rows import callbacks as table
 from app.domain.webhook import CALLBACK_PAUSES, Callback, CallbackState, WebhookSettings
+from app.errors import Conflict
 from app.runner.purge import purge_traces
 from app.security.crypto import Vault
 from app.webhooks.callbacks import LONGEST_RESULT, Callbacks
@@ -285,6 +286,32 @@ def test_without_its_webhook_or_its_key_it_fails_with_a_sentence(
     assert receiver.received == []
     assert {one.state for one in db.read(_all)} == {CallbackState.FAILED}
     assert any("no webhook 'alerts'" in one.detail for one in db.read(_all))
+
+
+def test_what_was_given_up_is_told_again_by_hand(
+    db: Database, callbacks: Callbacks, receiver: Receiver, life: Life
+) -> None:
+    """Once, under the same id, to where the webhook tells by then."""
+    receiver.answer = lambda _: (410, {})
+    task = life.end(life.delivered())
+    callbacks.send_due()
+    assert stands(db).state is CallbackState.FAILED
+    db.write(webhooks.change, "alerts", WebhookSettings(template="Look.", callback_url=f"{receiver.url}&new"))
+    receiver.answer = lambda _: (204, {})
+
+    told = db.write(rows.send_again, "alerts", task.id)
+    assert (told.state, told.tries, told.detail) == (CallbackState.OPEN, 0, "")
+    with pytest.raises(Conflict):
+        db.write(rows.send_again, "alerts", task.id)
+    assert callbacks.send_due() == 1
+
+    first, second = receiver.received
+    assert second.path.endswith("&new")
+    assert first.headers["X-Errand-Delivery"] == second.headers["X-Errand-Delivery"]
+    assert (stands(db).state, stands(db).tries) == (CallbackState.SENT, 1)
+    db.write(webhooks.change, "alerts", WebhookSettings(template="Look."))
+    with pytest.raises(Conflict, match="Nobody is told"):
+        db.write(rows.send_again, "alerts", task.id)
 
 
 def test_another_address_is_for_later_tasks(

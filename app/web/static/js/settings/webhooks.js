@@ -30,7 +30,7 @@ function Try({ hook }) {
   const [found, setFound] = useState(null);
   const send = async ({ payload }) => {
     setFound(null);
-    const kind = payload.trim().startsWith("{") ? "application/json" : "text/plain";
+    const kind = /^\s*[[{]/.test(payload) ? "application/json" : "text/plain";
     setFound(await post(`${at(hook.name)}/test`, { payload, content_type: kind }));
   };
   return html`<${Form} send=${send} submit="Try" label=${`Try ${hook.name}`} keep>
@@ -40,24 +40,27 @@ function Try({ hook }) {
       <pre tabindex="0" aria-label="What the agent would be asked">${found.message}</pre></div>`}`;
 }
 
-function Told({ callback }) {
+function Told({ one, hook, reload }) {
+  const { callback } = one;
   if (!callback) return null;
   const tries = callback.tries ? ` after ${plural(callback.tries, "try", "tries")}` : "";
-  return html` · ${TOLD[callback.state]}${callback.state === "sent" ? "" : tries}${callback.detail && `: ${callback.detail}`}`;
+  return html` · ${TOLD[callback.state]}${callback.state === "sent" ? "" : tries}${callback.detail && `: ${callback.detail}`}
+    ${callback.state === "failed" && hook.callback_url && html` <${Act} path=${`${at(hook.name)}/deliveries/${one.id}/callback`} done=${reload} words="Tell again" what=${`Tell the end of ${one.id} again`} />`}`;
 }
 
 function Deliveries({ hook }) {
   const [items, setItems] = useState(null);
   const [problem, setProblem] = useState("");
+  const reload = () => get(`${at(hook.name)}/deliveries`).then((found) => setItems(found.items), (refused) => setProblem(refused.message));
   useEffect(() => {
-    get(`${at(hook.name)}/deliveries`).then((found) => setItems(found.items), (refused) => setProblem(refused.message));
+    reload();
   }, [hook.name]);
   if (problem) return html`<p class="settings-problem" role="alert">${problem}</p>`;
   if (!items) return html`<p class="settings-loading">Reading</p>`;
   if (!items.length) return html`<p class="settings-note">Nothing that was signed has come yet. A wrong signature leaves no trace here: the sender gets 401.</p>`;
   return html`<ul class="settings-deliveries">${items.map((one) => html`<li key=${one.id}>
     <span class=${`badge is-${one.verdict}`}>${VERDICTS[one.verdict]}</span> <${When} at=${one.received_at} words=${moment} />
-    <span class="settings-note">${one.detail} ${one.task_id && html`<a href=${`/tasks/${one.task_id}`}>The task</a>`}<${Told} callback=${one.callback} /></span>
+    <span class="settings-note">${one.detail} ${one.task_id && html`<a href=${`/tasks/${one.task_id}`}>The task</a>`}<${Told} one=${one} hook=${hook} reload=${reload} /></span>
   </li>`)}</ul>`;
 }
 
