@@ -158,11 +158,31 @@ def test_a_double_click_is_one(visitor: Visitor) -> None:
     make(visitor)
     assert visitor.run("document.activeElement.textContent") == "Make webhook"
     visitor.page.dblclick('[aria-label="New secret for alerts"]')
+    visitor.until(f"document.querySelector('{ROW}').innerText.includes('secrets before are good')")
     visitor.page.dblclick('[aria-label="Remove alerts"]')
     visitor.until("document.activeElement.textContent.trim() === 'Really remove'")
 
     made = [one["action"] for one in visitor.api("/api/audit?limit=3")["items"]]
     assert made == ["webhook rotated", "webhook made", made[2]]
+
+
+def test_a_list_that_cannot_be_read_again_says_so(visitor: Visitor) -> None:
+    """What was done may not be seen yet; there is a way to see it, and the sentence goes then."""
+    make(visitor)
+
+    def away(route: Route) -> None:
+        return route.abort() if route.request.method == "GET" else route.continue_()
+
+    visitor.page.route("**/api/webhooks", away)
+    visitor.page.click('[aria-label="Switch off alerts"]')
+
+    age = visitor.see(f"{SECTION}-age")
+    assert "may be old" in age.inner_text()
+    visitor.page.unroute_all()
+    age.locator("button").click()
+    visitor.see(f"{ROW}.is-shut")
+    assert age.text_content() == ""
+    visitor.wrongs.clear()  # the console names the request that failed
 
 
 def test_an_answer_that_is_lost_leaves_no_hidden_webhook(visitor: Visitor) -> None:

@@ -4,7 +4,6 @@ import { html, render, useEffect, useRef, useState } from "../../vendor/preact-h
 import { get, post } from "../api.js";
 import { Copy } from "../copy.js";
 import { applyTheme } from "../drafts.js";
-import { announce } from "../live.js";
 
 export const ROLES = ["viewer", "operator", "admin"];
 
@@ -20,6 +19,18 @@ for (const kind of ["wheel", "touchmove", "keydown", "pointerdown"]) {
 }
 const arrive = () => !moved && document.getElementById(location.hash.slice(1))?.scrollIntoView();
 
+// Says above a section that it could not be read again, until it could.
+function tellAge(place, words) {
+  let note = document.getElementById(`${place.id}-age`);
+  if (!note && !words) return;
+  if (!note) {
+    note = document.createElement("div");
+    note.id = `${place.id}-age`;
+    place.before(note);
+  }
+  render(words, note);
+}
+
 // Reads `path` and draws `draw(found, reload)` into the section; a refusal is a sentence with a way on.
 export async function fill(id, path, draw) {
   const place = document.getElementById(`${id}-body`);
@@ -30,12 +41,14 @@ export async function fill(id, path, draw) {
     if (first) place.replaceChildren();
     place.dataset.drawn = "yes";
     render(draw(found, reload), place);
+    tellAge(place, null);
     if (first) arrive();
   } catch (problem) {
-    if (place.dataset.drawn) return announce(problem.message);
+    const again = html`<button type="button" class="button small" onClick=${reload}>Try again</button>`;
+    if (place.dataset.drawn) return tellAge(place, html`<p class="settings-problem" role="alert">What is shown may be old. ${problem.message} ${again}</p>`);
     place.replaceChildren();
     place.dataset.drawn = "yes";
-    render(html`<p class="settings-problem" role="alert">${problem.message} <button type="button" class="button small" onClick=${reload}>Try again</button></p>`, place);
+    render(html`<p class="settings-problem" role="alert">${problem.message} ${again}</p>`, place);
   }
 }
 
