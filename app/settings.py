@@ -30,6 +30,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app.domain.sandbox import Level
 from app.errors import Invalid
 
+_GITHUB_API = "https://api.github.com"
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 _DRIVERS = {"postgres": "postgresql+psycopg2", "postgresql": "postgresql+psycopg2"}
@@ -98,7 +99,7 @@ class Settings(BaseSettings):
         "viewer", validation_alias="ERRAND_GITHUB_OAUTH_ROLE"
     )
     #: Where GitHub's API and its pages are; an Enterprise server has its own.
-    github_api_url: str = Field("https://api.github.com", validation_alias="GITHUB_API_URL")
+    github_api_url: str = Field(_GITHUB_API, validation_alias="GITHUB_API_URL")
     github_server_url_given: str | None = Field(None, validation_alias="GITHUB_SERVER_URL")
     #: What GitHub signs with; two with a comma between while one takes the other's place.
     github_webhook_secret: SecretStr | None = Field(None, validation_alias="GITHUB_WEBHOOK_SECRET")
@@ -204,6 +205,12 @@ class Settings(BaseSettings):
         ):
             raise ValueError("tokens go over https:// only")
         return url or None
+
+    @field_validator("github_api_url")
+    @classmethod
+    def _github_itself(cls, url: str) -> str:
+        # Set to nothing, as a file with every name in it may have it, is not set.
+        return url or _GITHUB_API
 
     @field_validator("github_api_url", "github_server_url_given", "public_url")
     @classmethod

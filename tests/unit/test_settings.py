@@ -86,6 +86,17 @@ def test_an_address_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch, name: str
     assert given in load_settings().model_dump().values()
 
 
+def test_an_enterprise_server_that_is_set_to_nothing_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a file that lists every name has it."""
+    monkeypatch.setenv("GITHUB_API_URL", "")
+    settings = load_settings()
+
+    assert (settings.github_api_url, settings.github_server_url) == (
+        "https://api.github.com",
+        "https://github.com",
+    )
+
+
 def test_sqlite_in_the_data_dir_is_the_default(monkeypatch: pytest.MonkeyPatch, elsewhere: Path) -> None:
     """Relative to where it was started, absolute from then on."""
     monkeypatch.setenv("ERRAND_DATA_DIR", "here")
