@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
@@ -93,6 +94,21 @@ def test_the_list_has_no_hole(visitor: Visitor, database: Database) -> None:
     assert [f"{visitor.url}/api/deliveries/{quote(one, safe='')}/payload" for one in known] == shown[:44]
     assert undecided is not None
     database.write(deliveries.finish, undecided.removeprefix("Decide anew on "))
+
+
+def test_what_waits_says_until_when_and_goes_on_by_itself(visitor: Visitor, database: Database) -> None:
+    """Nobody has to read the page again to see what became of it."""
+    made = refuse(database)
+    database.write(deliveries.take_again, made)
+    database.write(deliveries.put_off, made, utcnow() + timedelta(hours=1), "GitHub is away.")
+    visitor.go("/settings#github")
+    line = visitor.see("#github-body tbody tr:has(.badge)")
+    wait_until(lambda: "waits GitHub is away. Next try at" in " ".join(line.inner_text().split()), 10)
+
+    refused = Decision(verdict=Verdict.REFUSED, code="permission", reason=_REASON)
+    database.write(deliveries.decide, made, refused, done=True)
+
+    wait_until(lambda: _REASON in line.inner_text(), 15)
 
 
 @pytest.fixture

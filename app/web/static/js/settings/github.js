@@ -3,7 +3,7 @@
 import { html, useEffect, useState } from "../../vendor/preact-htm.js";
 import { get, post } from "../api.js";
 import { When } from "../time.js";
-import { ROLES, Act, Form, fill, role } from "./parts.js";
+import { ROLES, Act, Form, NextTry, fill, role } from "./parts.js";
 
 // A narrow column breaks it where its words end, not in the middle of one.
 const named = ({ event, action }) => [event, action].filter(Boolean).join(".").split(/(?<=[._])/).map((part) => html`${part}<wbr />`);
@@ -62,7 +62,7 @@ function Line({ one, reload }) {
   const path = `/api/deliveries/${encodeURIComponent(one.id)}`;
   return html`<tr><td><${When} at=${one.received_at} /></td>
     <td class="settings-what">${named(one)} <span class="settings-note">${[one.sender, one.repository].filter(Boolean).join(" in ")}</span></td>
-    <td><${Verdict} one=${one} /> ${one.reason} ${one.task_id && html`<a href=${`/tasks/${one.task_id}`}>Task</a>`} <${Answer} one=${one} reload=${reload} />
+    <td><${Verdict} one=${one} /> ${one.reason} ${!one.verdict && html`<${NextTry} at=${one.not_before} />`} ${one.task_id && html`<a href=${`/tasks/${one.task_id}`}>Task</a>`} <${Answer} one=${one} reload=${reload} />
       ${may("operator") && html` <a href=${`${path}/payload`} target="_blank" rel="noopener noreferrer">Payload</a>`}
       ${may("operator") && AGAIN.includes(one.verdict) && html` <${Act} path=${`${path}/redeliver`} done=${reload} words="Again" what=${`Decide anew on ${one.id}`} />`}</td></tr>`;
 }

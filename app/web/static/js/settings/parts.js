@@ -4,6 +4,7 @@ import { html, render, useEffect, useRef, useState } from "../../vendor/preact-h
 import { get, post } from "../api.js";
 import { Copy } from "../copy.js";
 import { applyTheme } from "../drafts.js";
+import { When } from "../time.js";
 
 export const ROLES = ["viewer", "operator", "admin"];
 
@@ -135,6 +136,12 @@ export function Removal({ act: forget, name, done }) {
   return html`<button type="button" class=${`button small ${sure ? "danger" : "quiet"}`} aria-label=${`Remove ${name}`} onClick=${act} onBlur=${() => setSure(false)}>
       ${sure ? "Really remove" : "Remove"}</button>
     ${problem && html`<span class="settings-problem" role="alert">${problem}</span>`}`;
+}
+
+// When what did not work is tried again.
+export function NextTry({ at }) {
+  const hour = (date) => date.toLocaleTimeString("en", { timeStyle: "short" });
+  return at && html`<span class="settings-note">Next try at <${When} at=${at} words=${hour} />.</span>`;
 }
 
 export function Secret({ text, what, children }) {

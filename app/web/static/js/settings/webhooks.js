@@ -5,7 +5,7 @@ import { get, post, put, remove } from "../api.js";
 import { plural } from "../format.js";
 import { announce } from "../live.js";
 import { When } from "../time.js";
-import { Act, Form, Removal, Secret, fill } from "./parts.js";
+import { Act, Form, NextTry, Removal, Secret, fill } from "./parts.js";
 
 const at = (name) => `/api/webhooks/${encodeURIComponent(name)}`;
 const moment = (date) => date.toLocaleString("en", { dateStyle: "medium", timeStyle: "short" });
@@ -45,6 +45,7 @@ function Told({ one, hook, reload }) {
   if (!callback) return null;
   const tries = callback.tries ? ` after ${plural(callback.tries, "try", "tries")}` : "";
   return html` · ${TOLD[callback.state]}${callback.state === "sent" ? "" : tries}${callback.detail && `: ${callback.detail}`}
+    ${callback.state === "open" && callback.detail && html` <${NextTry} at=${callback.next_at} />`}
     ${callback.state === "failed" && hook.callback_url && html` <${Act} path=${`${at(hook.name)}/deliveries/${one.id}/callback`} done=${reload} words="Tell again" what=${`Tell the end of ${one.id} again`} />`}`;
 }
 
