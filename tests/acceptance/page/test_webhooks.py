@@ -41,6 +41,15 @@ def make(visitor: Visitor, callback: str = "") -> str:
     return visitor.see(SECRET).inner_text()
 
 
+def change(visitor: Visitor, template: str) -> None:
+    """Write another template, as another tab does."""
+    now = {**visitor.api("/api/webhooks/alerts"), "template": template}
+    answer = visitor.context.request.put(
+        f"{visitor.url}/api/webhooks/alerts", data=now, headers={"Origin": visitor.url}
+    )
+    assert answer.ok, answer.text()
+
+
 def deliver(visitor: Visitor, secret: str) -> int:
     """Deliver as a program does; return the status."""
     body = json.dumps(BODY).encode()
@@ -164,6 +173,26 @@ def test_a_double_click_is_one(visitor: Visitor) -> None:
 
     made = [one["action"] for one in visitor.api("/api/audit?limit=3")["items"]]
     assert made == ["webhook rotated", "webhook made", made[2]]
+
+
+def test_two_tabs_do_not_undo_each_other(visitor: Visitor) -> None:
+    """A switch changes nothing else; who saves over another's words is told first."""
+    make(visitor)
+    visitor.see(ROW).locator("button", has_text="Edit").click()
+    visitor.page.fill(f"{ROW} textarea", "Mine.")
+    change(visitor, "Theirs.")
+    visitor.page.click('[aria-label="Switch off alerts"]')
+    visitor.see(f"{ROW}.is-shut")
+    found = visitor.api("/api/webhooks/alerts")
+    assert (found["template"], found["enabled"]) == ("Theirs.", False)
+
+    visitor.page.click(f"{ROW} form button[type=submit]")
+    visitor.until(f"document.querySelector('{ROW} form .settings-problem').innerText.includes('Save again')")
+    assert visitor.page.input_value(f"{ROW} textarea") == "Mine."
+    visitor.page.click(f"{ROW} form button[type=submit]")
+    visitor.until(f"!document.querySelector('{ROW} form')")
+    found = visitor.api("/api/webhooks/alerts")
+    assert (found["template"], found["enabled"]) == ("Mine.", False)
 
 
 def test_a_list_that_cannot_be_read_again_says_so(visitor: Visitor) -> None:

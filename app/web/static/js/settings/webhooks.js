@@ -1,6 +1,6 @@
 // Webhooks: make, change, try, rotate, delete; what came to each, and what became of it. Secrets are shown once.
 
-import { html, useEffect, useState } from "../../vendor/preact-htm.js";
+import { html, useEffect, useRef, useState } from "../../vendor/preact-htm.js";
 import { get, post, put, remove } from "../api.js";
 import { plural } from "../format.js";
 import { announce } from "../live.js";
@@ -65,9 +65,18 @@ function Deliveries({ hook }) {
   </li>`)}</ul>`;
 }
 
+const written = (hook) => JSON.stringify({ ...settingsOf(hook), enabled: null });
+
 function Edit({ hook, done }) {
+  // What it was when this was opened: somebody else may change it, too.
+  const known = useRef(written(hook));
   const send = async (given) => {
-    await put(at(hook.name), { ...settingsOf(hook), ...asked(given) });
+    const now = await get(at(hook.name));
+    if (written(now) !== known.current) {
+      known.current = written(now);
+      throw new Error("Somebody has changed this webhook since you opened it. Save again to put yours in its place.");
+    }
+    await put(at(hook.name), { ...settingsOf(now), ...asked(given) });
     announce(`${hook.name} is changed.`);
     await done();
   };
@@ -80,7 +89,8 @@ function Switch({ hook, done }) {
   async function act() {
     setProblem("");
     try {
-      await put(at(hook.name), { ...settingsOf(hook), enabled: !hook.enabled });
+      // As it is now, and not as this page read it: only that is to change.
+      await put(at(hook.name), { ...settingsOf(await get(at(hook.name))), enabled: !hook.enabled });
       await done();
     } catch (refused) {
       setProblem(refused.message);
