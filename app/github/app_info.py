@@ -12,8 +12,6 @@ class AppInfo(Lenient):
 
     id: Id
     slug: str
-    name: str
-    html_url: str
     permissions: dict[str, str] = Field({})
     events: list[str] = Field([])
 

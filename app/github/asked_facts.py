@@ -50,7 +50,7 @@ def ask(
 def _with_head(client: Client, trigger: Trigger) -> Trigger:
     if not trigger.thread.is_pull_request or trigger.head is not None:
         return trigger
-    offered: Head = head(client.pull(trigger.thread.number))
+    offered: Head = head(client.pull(trigger.thread.number), trigger.thread)
     return trigger.model_copy(update={"head": offered})
 
 

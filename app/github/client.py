@@ -30,9 +30,9 @@ _MOST = 1000
 
 class _File(Lenient):
     filename: str
-    status: str
-    additions: int
-    deletions: int
+    status: str = "modified"
+    additions: int = 0
+    deletions: int = 0
 
     def changed(self) -> ChangedFile:
         return ChangedFile(
@@ -62,11 +62,15 @@ class Client:
 
     def __init__(self, api: Api, repository: str) -> None:
         self._api = api
+        self._name = repository
         self._root = f"/repos/{repository}"
 
     def repository(self) -> Repository:
-        """Return the repository."""
-        return read(Repository, self._api.call("GET", self._root))
+        """Return the repository, under the name that it has now where GitHub says one."""
+        answer = self._api.call("GET", self._root)
+        if isinstance(answer, dict) and not answer.keys().isdisjoint({"id", "name"}):
+            answer = {"full_name": self._name, **answer}
+        return read(Repository, answer)
 
     def permission(self, login: str) -> Permission:
         """Return what somebody may do here; whom GitHub does not know may do nothing."""
@@ -113,9 +117,7 @@ class Client:
 
     def review(self, number: int, review_id: int) -> Review:
         """Return a submitted review."""
-        return Review.model_validate(
-            self._api.call("GET", f"{self._root}/pulls/{number}/reviews/{review_id}")
-        )
+        return read(Review, self._api.call("GET", f"{self._root}/pulls/{number}/reviews/{review_id}"))
 
     def review_comments(self, number: int, review_id: int) -> list[ReviewComment]:
         """Return the comments of one review; GitHub leaves their lines out: see line_comments."""

@@ -25,6 +25,7 @@ from app.github.client import Client
 from app.github.delivery import Delivery
 from app.github.errors import NoAccess
 from app.github.identity import Self, policy_of
+from app.github.payload import UNDATED
 from app.github.rules import Rules
 from app.github.taking import House, Taken, foresee, take
 from app.github.triggers import read_trigger
@@ -101,6 +102,8 @@ class Intake:
         trigger = read_trigger(delivery, rules)
         if isinstance(trigger, Ignored):
             return Decision(verdict=Verdict.IGNORED, code=trigger.code, reason=trigger.reason)
+        if trigger.at == UNDATED:
+            trigger = trigger.model_copy(update={"at": utcnow()})
         client = self._client(trigger, Scope.READ)
         return ask(client, delivery, trigger, rules, for_branch=self._for_branch(trigger))
 

@@ -92,6 +92,7 @@ def _trigger(payload: Payload, rules: Rules, kind: TriggerKind, what: str) -> Tr
 def _subject(payload: Payload) -> tuple[Issue | PullRequest, Thread, Head | None]:
     if payload.pull_request is not None:
         pull = payload.pull_request
-        return pull, pull_thread(payload, pull), head(pull)
+        thread = pull_thread(payload, pull)
+        return pull, thread, head(pull, thread)
     issue = sure(payload.issue)
     return issue, issue_thread(payload, issue), None

@@ -1,8 +1,10 @@
 """GitHub's payloads as far as Errand reads them: what is not listed here may change as it likes."""
 
+import hashlib
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 #: Goes into addresses of the API and of clones, so nothing else is let in.
 FullName = Annotated[
@@ -12,6 +14,11 @@ Login = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Sha = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
 RefName = Annotated[str, StringConstraints(min_length=1, max_length=400)]
 Id = Annotated[int, Field(ge=0, lt=2**63)]
+
+#: Stands for a time that was not sent: of what has it nobody knows that it was there before anything else.
+UNDATED = datetime(9999, 1, 1, tzinfo=UTC)
+#: Where the ids begin that stand for those that were not sent: GitHub is far from them, and JSON holds them.
+NAMED = 2**52
 
 
 class Lenient(BaseModel):
@@ -27,16 +34,10 @@ class User(Lenient):
     login: Login
     type: str = "User"
 
-
-class Repository(Lenient):
-    """A repository."""
-
-    id: Id
-    full_name: FullName
-    private: bool = False
-    archived: bool = False
-    default_branch: str | None = None
-    clone_url: str | None = None
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, fields: object) -> object:
+        return _known_by(fields, "login")
 
 
 class RepositoryName(Lenient):
@@ -44,6 +45,20 @@ class RepositoryName(Lenient):
 
     id: Id
     full_name: FullName
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, fields: object) -> object:
+        return _known_by(_with_full_name(fields), "full_name")
+
+
+class Repository(RepositoryName):
+    """A repository."""
+
+    private: bool = False
+    archived: bool = False
+    default_branch: str | None = None
+    clone_url: str | None = None
 
 
 class Numbered(Lenient):
@@ -72,20 +87,41 @@ class Ref(Lenient):
     repo: RepositoryName | None = None
 
 
-class Opened(Lenient):
+class Base(Lenient):
+    """The side of a pull request that it is for."""
+
+    ref: RefName
+
+
+class Dated(Lenient):
+    """What is written at some time, and may be edited later."""
+
+    created_at: AwareDatetime = UNDATED
+    updated_at: AwareDatetime = UNDATED
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_edited(cls, fields: object) -> object:
+        return _instead(fields, "updated_at", "created_at")
+
+
+class Opened(Dated):
     """What an issue and a pull request have in common."""
 
     id: Id
     number: Id
-    title: str
+    title: str = ""
     body: str | None = None
     user: User | None = None
     state: str = "open"
     locked: bool = False
     #: Objects, and in some of the API's answers names alone.
     labels: list[Any] = []
-    created_at: AwareDatetime
-    updated_at: AwareDatetime
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_number(cls, fields: object) -> object:
+        return _instead(fields, "id", "number")
 
     @property
     def label_names(self) -> list[str]:
@@ -104,18 +140,16 @@ class PullRequest(Opened):
     """A pull request."""
 
     head: Ref
-    base: Ref
+    base: Base
     merged: bool | None = None
 
 
-class Comment(Lenient):
+class Comment(Dated):
     """A comment on an issue or a pull request."""
 
     id: Id
-    body: str | None = None
+    body: str | None
     user: User | None = None
-    created_at: AwareDatetime
-    updated_at: AwareDatetime
 
 
 class ReviewComment(Comment):
@@ -142,19 +176,16 @@ class Review(Lenient):
     commit_id: Sha | None = None
 
 
-class CheckedRef(Lenient):
-    """The head of a pull request as checks name it."""
-
-    ref: RefName
-    sha: Sha
-
-
 class CheckedPullRequest(Lenient):
     """A pull request as checks name it."""
 
     id: Id
     number: Id
-    head: CheckedRef
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_number(cls, fields: object) -> object:
+        return _instead(fields, "id", "number")
 
 
 class Check(Lenient):
@@ -214,3 +245,26 @@ class Payload(Lenient):
     workflow_run: Check | None = None
     #: The comment of `pull_request_review_comment`, which knows its lines; there it is not in `comment`.
     review_comment: ReviewComment | None = None
+
+
+def _instead(fields: object, missing: str, known: str) -> object:
+    """Return `fields` in which `known` stands for what is `missing`."""
+    if not isinstance(fields, dict) or fields.get(missing) is not None or fields.get(known) is None:
+        return fields
+    return {**fields, missing: fields[known]}
+
+
+def _known_by(fields: object, name: str) -> object:
+    """Return `fields` with an id: an account and a repository have one name each, whatever its case."""
+    if not isinstance(fields, dict) or fields.get("id") is not None or not isinstance(fields.get(name), str):
+        return fields
+    said = hashlib.sha256(fields[name].casefold().encode("utf-8", "replace")).digest()
+    return {**fields, "id": NAMED + int.from_bytes(said) % NAMED}
+
+
+def _with_full_name(fields: object) -> object:
+    """Return a repository's `fields` with its full name, where that is there in two parts."""
+    match fields:
+        case {"name": str(name), "owner": {"login": str(owner)}, **others}:
+            return {"full_name": f"{owner}/{name}", **others}
+    return fields

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from app.domain.trigger import Place, Trigger
 from app.github.cleaning import fenced, inert, plain, shortened, visible
 from app.github.context import DIFF, FILES, TEXT, Context, Written
+from app.github.payload import UNDATED
 from app.security.redact import Redactor
 
 #: What a Trigger asks for that says nothing itself.
@@ -69,7 +70,8 @@ def _lines(where: Place) -> str:
 
 
 def _written(what: str, one: Written) -> str:
-    heading = f"{what} by {_name(one.author)}, {one.at:%Y-%m-%d %H:%M} UTC"
+    when = f", {one.at:%Y-%m-%d %H:%M} UTC" if one.at != UNDATED else ""
+    heading = f"{what} by {_name(one.author)}{when}"
     return _section(heading, shortened(visible(one.text), TEXT))
 
 

@@ -7,6 +7,7 @@ from app.github.cleaning import plain
 from app.github.defusing import defused
 from app.github.length import LONGEST, closed, cut, units
 from app.github.marker import marker
+from app.github.payload import NAMED
 from app.security.redact import Redactor
 
 _TITLE = 120
@@ -45,4 +46,5 @@ def pull_body(
 
 def co_author(account: Account) -> str:
     """Return the trailer that names who asked as an author, by the address that GitHub gives everybody."""
-    return f"Co-authored-by: {account.login} <{account.id}+{account.login}@users.noreply.github.com>"
+    number = f"{account.id}+" if account.id < NAMED else ""
+    return f"Co-authored-by: {account.login} <{number}{account.login}@users.noreply.github.com>"

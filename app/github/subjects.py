@@ -4,7 +4,16 @@ from typing import TypeVar
 
 from app.domain.delivery import ObjectKey, digest
 from app.domain.trigger import Account, Head, Place, Subject, Target, Thread
-from app.github.payload import Comment, Issue, Payload, PullRequest, Repository, ReviewComment, User
+from app.github.payload import (
+    NAMED,
+    Comment,
+    Issue,
+    Payload,
+    PullRequest,
+    Repository,
+    ReviewComment,
+    User,
+)
 
 T = TypeVar("T")
 
@@ -50,9 +59,13 @@ def pull_thread(payload: Payload, pull: PullRequest) -> Thread:
     )
 
 
-def head(pull: PullRequest) -> Head:
-    """Return what the pull request offers."""
+def head(pull: PullRequest, thread: Thread) -> Head:
+    """Return what the pull request `thread` offers."""
     repository_id = pull.head.repo.id if pull.head.repo else None
+    if pull.head.repo and max(pull.head.repo.id, thread.repository_id) >= NAMED:
+        # One of the two ids was not sent: then it is the name that tells.
+        same = pull.head.repo.full_name.casefold() == thread.repository.casefold()
+        repository_id = thread.repository_id if same else pull.head.repo.id
     return Head(ref=pull.head.ref, sha=pull.head.sha, repository_id=repository_id, base_ref=pull.base.ref)
 
 

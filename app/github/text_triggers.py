@@ -33,7 +33,8 @@ def issue(payload: Payload, rules: Rules) -> Trigger | Ignored:
 def pull_request(payload: Payload, rules: Rules) -> Trigger | Ignored:
     """Read `pull_request.opened` and `.edited`."""
     found = sure(payload.pull_request)
-    where = {"thread": pull_thread(payload, found), "head": head(found)}
+    thread = pull_thread(payload, found)
+    where = {"thread": thread, "head": head(found, thread)}
     return _opened(payload, rules, found, "pull_request", **where)
 
 
@@ -54,14 +55,15 @@ def comment(payload: Payload, rules: Rules) -> Trigger | Ignored:
 def review(payload: Payload, rules: Rules) -> Trigger | Ignored:
     """Read `pull_request_review.submitted` and `.edited`; the review asks together with its comments."""
     found, pull = sure(payload.review), sure(payload.pull_request)
+    thread = pull_thread(payload, pull)
     said = Said("", found.body or "")
     edited = payload.action == "edited"
     return _trigger(
         payload,
         _mention(payload, rules, said, found.user),
         kind=TriggerKind.REVIEW,
-        thread=pull_thread(payload, pull),
-        head=head(pull),
+        thread=thread,
+        head=head(pull, thread),
         at=found.submitted_at or pull.updated_at,
         key=key(payload, "review", found.id, said.body if edited else SUBMITTED),
         review_id=found.id,
@@ -79,6 +81,7 @@ def review_comment(payload: Payload, rules: Rules) -> Trigger | Ignored:
     mention = _mention(payload, rules, said, found.user)
     if isinstance(mention, Ignored):
         return mention
+    thread = pull_thread(payload, pull)
     edited = payload.action == "edited"
     review_id = found.pull_request_review_id
     whole = review_id is not None and not edited and mention.command is Command.ASK
@@ -87,8 +90,8 @@ def review_comment(payload: Payload, rules: Rules) -> Trigger | Ignored:
         payload,
         mention,
         kind=TriggerKind.REVIEW if whole else TriggerKind.MENTION,
-        thread=pull_thread(payload, pull),
-        head=head(pull),
+        thread=thread,
+        head=head(pull, thread),
         at=found.updated_at if edited else found.created_at,
         key=key(payload, "review", review_id, SUBMITTED) if whole and review_id is not None else own,
         target=comment_target(found),
