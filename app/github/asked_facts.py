@@ -4,8 +4,11 @@ from typing import NamedTuple
 
 from app.domain.gate import Facts, Permission
 from app.domain.trigger import Command, Head, Trigger, TriggerKind
+from app.github.answers import if_there
+from app.github.api_errors import NotThere
 from app.github.client import Client
 from app.github.delivery import Delivery
+from app.github.payload import Review, ReviewComment
 from app.github.reviews import whole_review
 from app.github.rules import Rules
 from app.github.subjects import head
@@ -58,9 +61,19 @@ def _with_review(client: Client, trigger: Trigger, rules: Rules) -> Trigger:
     number, review_id = trigger.thread.number, trigger.review_id
     if review_id is None:
         return trigger
-    review = client.review(number, review_id)
-    own = [one for one in client.line_comments(number) if one.pull_request_review_id == review_id]
-    return whole_review(trigger, review, own, rules)
+    try:
+        review = client.review(number, review_id)
+    except NotThere:
+        # What was signed is asked all the same.
+        review = Review(id=review_id)
+    return whole_review(trigger, review, _comments(client, number, review_id), rules)
+
+
+def _comments(client: Client, number: int, review_id: int) -> list[ReviewComment]:
+    """Return the comments of a review: from where GitHub tells their lines, else from where it does not."""
+    found = if_there(lambda: client.line_comments(number))
+    own = [one for one in found if one.pull_request_review_id == review_id]
+    return own or if_there(lambda: client.review_comments(number, review_id))
 
 
 def _is_fork(trigger: Trigger) -> bool | None:

@@ -92,9 +92,9 @@ class Assignments:
         if repository.full_name != thread.repository:
             # What is asked of an old name is sent on without its parameters.
             client = self._ours.client(repository.full_name, Scope.READ)
-        start = Start(**json.loads(begun)) if begun else self._start(task, reply, client, repository)
         remote = self._ours.remote(repository, Scope.READ)
         self._known.learn([remote.token])
+        start = Start(**json.loads(begun)) if begun else self._start(task, reply, client, repository, remote)
         then = "" if start.pull_number else ", and a pull request is opened for them"
         message = render_prompt(
             reply.trigger,
@@ -104,13 +104,15 @@ class Assignments:
         )
         return Assigned(self._db, self._mirrors, task=task, remote=remote, start=start, message=message)
 
-    def _start(self, task: Task, reply: KeptReply, client: Client, repository: Repository) -> Start:
+    def _start(
+        self, task: Task, reply: KeptReply, client: Client, repository: Repository, remote: Remote
+    ) -> Start:
         thread = reply.trigger.thread
         pull = client.pull(thread.number) if thread.is_pull_request else None
         if pull is not None and pull.state == "open":
             return self._head(reply, pull)
         # Nothing more goes to a pull request that is over.
-        return self._going_on(reply, client) or self._anew(task, reply, client, repository, over=pull)
+        return self._going_on(reply, client) or self._anew(task, reply, repository, remote, over=pull)
 
     def _head(self, reply: KeptReply, pull: PullRequest) -> Start:
         """Return the commit that was asked about, or what we have pushed on top of it since."""
@@ -137,16 +139,16 @@ class Assignments:
         self,
         task: Task,
         reply: KeptReply,
-        client: Client,
         repository: Repository,
+        remote: Remote,
         *,
         over: PullRequest | None,
     ) -> Start:
         """Return a branch of our own: on top of what is there, or of what a closed pull request left."""
         thread = reply.trigger.thread
         base = repository.default_branch or "main"
-        sha = client.branch(base)
-        if over is not None and (tip := client.branch(over.base.ref)):
+        sha = self._mirrors.tip(remote, base)
+        if over is not None and (tip := self._mirrors.tip(remote, over.base.ref)):
             base, sha = over.base.ref, tip if over.merged else over.head.sha
         if sha is None:
             raise GitFailed(f"{thread.repository} has no commit on {base}")

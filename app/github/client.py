@@ -20,7 +20,6 @@ from app.github.payload import (
     Repository,
     Review,
     ReviewComment,
-    Sha,
 )
 
 #: Of files, reviews and comments of ours so many are read. Of a conversation it is the end of which there are
@@ -40,16 +39,13 @@ class _File(Lenient):
         )
 
 
-class _Commit(Lenient):
-    sha: Sha
-
-
-class _Branch(Lenient):
-    commit: _Commit
+class _Offered(Lenient):
+    ref: str
 
 
 class _Pull(Lenient):
     number: int
+    head: _Offered | None = None
 
 
 class _Role(Lenient):
@@ -98,7 +94,7 @@ class Client:
         """Return a pull request's diff, or None where it is too large for GitHub to show."""
         try:
             answer = self._api.call("GET", f"{self._root}/pulls/{number}", accept=DIFF)
-        except api_errors.Unprocessable:
+        except (api_errors.NotThere, api_errors.Unprocessable):
             return None
         return str(answer or "")
 
@@ -173,19 +169,11 @@ class Client:
         """Take a label off; one that is gone is as good."""
         self._gone(f"{self._root}/issues/{number}/labels/{quote(name, safe='')}")
 
-    def branch(self, name: str) -> str | None:
-        """Return the commit that a branch is at, or None where there is none."""
-        try:
-            answer = self._api.call("GET", f"{self._root}/branches/{quote(name, safe='')}")
-        except api_errors.NotThere:
-            return None
-        return read(_Branch, answer).commit.sha
-
     def find_pull(self, branch: str, *, owner: str) -> int | None:
         """Return the number of the open pull request of our `branch`, or None."""
         asked = {"head": f"{owner}:{branch}", "state": "open"}
         found = _all(_Pull, self._api.pages(f"{self._root}/pulls", parameters=asked))
-        return found[0].number if found else None
+        return next((one.number for one in found if one.head is None or one.head.ref == branch), None)
 
     def open_pull(self, *, branch: str, base: str, title: str, body: str, draft: bool = True) -> int:
         """Open a pull request and return its number; Unprocessable where drafts are not to be had."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from app.domain.git_ref import is_ref
 from app.domain.reason import Reason
@@ -75,6 +76,19 @@ class Mirrors:
             self._forget_unused()
             yield Mirror(self._root / f"{remote.id}.git", remote, most=self._most, way=self._way)
 
+    def tip(self, remote: Remote, branch: str) -> str | None:
+        """Return the commit that a branch is at over there, or None where there is none.
+
+        Git is asked, which fetches and pushes it. Raises as `Mirror.fetch` does.
+        """
+        _checked(branch)
+        name = f"refs/heads/{branch}"
+        # It needs no repository, and so has none that could be broken. It finds all names that end so.
+        git = Git(Path(os.devnull), way=self._way)
+        said = git.text("ls-remote", "--", remote.url, name, **_far(remote))
+        found = (line.split("\t", 1) for line in said.splitlines() if "\t" in line)
+        return next((sha for sha, ref in found if ref == name), None)
+
     def _forget_unused(self) -> None:
         """Delete copies that nobody has used for a month."""
         before = time.time() - _UNUSED
@@ -98,9 +112,7 @@ class Mirror:
 
         Raises GitFailed (`invalid_ref`, `checkout_failed`) or GitAway.
         """
-        for name in (start.branch, start.base):
-            if not is_ref(name):
-                raise GitFailed(repr(name[:100]), reason=Reason.INVALID_REF)
+        _checked(start.branch, start.base)
         specs = [f"+{start.sha}:{at(start.sha)}", f"+refs/heads/{start.base}:{base_of(start)}"]
         self._prepared()
         try:
@@ -149,13 +161,8 @@ class Mirror:
             self.git.begin()
 
     def _fetched(self, specs: list[str]) -> None:
-        self.git.run(
-            *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", f"--depth={DEPTH}", "--force"),
-            *("--", self.remote.url, *specs),
-            protocols=self.remote.protocols,
-            settings=signed(self.remote.token),
-            timeout=FAR,
-        )
+        asked = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", f"--depth={DEPTH}", "--force")
+        self.git.run(*asked, "--", self.remote.url, *specs, **_far(self.remote))
 
     def _check_size(self, sha: str) -> None:
         """Refuse what would fill the disk: a small pack can hold a tree of any size."""
@@ -166,6 +173,17 @@ class Mirror:
         sizes = [entry.split(None, 4)[3] for entry in entries]
         if sum(int(size) for size in sizes if size.isdigit()) > self._most:
             raise GitFailed(f"the files of {sha[:12]} have more than {self._most} bytes")
+
+
+def _far(remote: Remote) -> dict[str, Any]:
+    """Return how git is run to reach GitHub."""
+    return {"protocols": remote.protocols, "settings": signed(remote.token), "timeout": FAR}
+
+
+def _checked(*names: str) -> None:
+    for name in names:
+        if not is_ref(name):
+            raise GitFailed(repr(name[:100]), reason=Reason.INVALID_REF)
 
 
 def at(sha: str) -> str:

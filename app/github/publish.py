@@ -1,6 +1,8 @@
 """From a bundle to a branch and a pull request: each step can be done again, and does nothing then."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from pydantic import NonNegativeInt
@@ -20,6 +22,9 @@ from app.github.mirror import Mirror, Mirrors, Start, base_of
 from app.github.ours import Ours
 from app.github.pull_text import co_author, pull_body, pull_title
 from app.security.redact import Redactor
+
+#: Returns the commit that a branch is at on GitHub.
+TipOf = Callable[[str], str | None]
 
 
 class Published(Model):
@@ -116,10 +121,11 @@ class Publish:
         """Push, and return where to and what."""
         client = self._ours.client(reply.trigger.thread.repository, Scope.PUSH)
         repository = client.repository()
-        start = _placed(reply, begun, client, default=repository.default_branch or "main")
+        remote = self._ours.remote(repository, Scope.PUSH)
+        tip_of = partial(self._mirrors.tip, remote)
+        start = _placed(reply, begun, client, tip_of, default=repository.default_branch or "main")
         if start.branch == repository.default_branch:
             raise Refused("They are for the default branch, which only people push to.")
-        remote = self._ours.remote(repository, Scope.PUSH)
         with self._mirrors.open(remote) as mirror:
             mirror.fetch(start)
             tip = changes.take_over(mirror.git, data)
@@ -128,7 +134,7 @@ class Publish:
                 mirror.git, start=start.sha, known=known, tip=tip, rules=self._rules(reply, redactor)
             )
             if signed_.commits:
-                _send(mirror, start, signed_.tip, client, left=_last_tip(reply, start.branch))
+                _send(mirror, start, signed_.tip, tip_of, left=_last_tip(reply, start.branch))
         return start, signed_
 
     def _rules(self, reply: KeptReply, redactor: Redactor) -> Rules:
@@ -138,9 +144,9 @@ class Publish:
         return Rules(redactor, self._ours.author, asked, workflows=self._workflows)
 
 
-def _send(mirror: Mirror, start: Start, tip: str, client: Client, *, left: str | None) -> None:
+def _send(mirror: Mirror, start: Start, tip: str, tip_of: TipOf, *, left: str | None) -> None:
     """Push, unless it is there; a branch of our own is replaced where it is as an earlier try `left` it."""
-    now = client.branch(start.branch)
+    now = tip_of(start.branch)
     if now == tip:
         return
     is_ours = start.pull_number is None
@@ -152,11 +158,11 @@ def _send(mirror: Mirror, start: Start, tip: str, client: Client, *, left: str |
         changes.push(mirror.git, remote.url, tip, start.branch, expect=now, ours=is_ours, **how)
     except Refused:
         # Git sends again what a lost connection swallowed, and is refused for its own first push.
-        if client.branch(start.branch) != tip:
+        if tip_of(start.branch) != tip:
             raise
 
 
-def _placed(reply: KeptReply, start: Start, client: Client, *, default: str) -> Start:
+def _placed(reply: KeptReply, start: Start, client: Client, tip_of: TipOf, *, default: str) -> Start:
     """Return where the changes go now: while an agent works, pull requests end and branches are renamed."""
     if start.pull_number is not None:
         pull = client.pull(start.pull_number)
@@ -165,7 +171,7 @@ def _placed(reply: KeptReply, start: Start, client: Client, *, default: str) -> 
         thread = reply.trigger.thread
         branch = branch_name(PREFIX, thread.number, thread.title, reply.task_id or reply.id)
         start = replace(start, branch=branch, pull_number=None)
-    return start if client.branch(start.base) else replace(start, base=default)
+    return start if tip_of(start.base) else replace(start, base=default)
 
 
 def _last_tip(reply: KeptReply, branch: str) -> str | None:

@@ -137,14 +137,17 @@ class Teller:
                 title=title,
                 summary=defused(self._known.clean_text(task.detail), word=self._shown.word) or title,
             )
-        except (api_errors.NotPermitted, api_errors.Unprocessable):
+        except (api_errors.NotPermitted, api_errors.NotThere, api_errors.Unprocessable):
             return  # only Apps may make them, and only those that were given the permission
         self.write_down(reply, check_run_id=check)
 
     def _found(self, client: Client, reply: KeptReply) -> int | None:
         number, login = reply.trigger.thread.number, self._ours.login
         find = client.find_comment if reply.reply_to is None else client.find_line_comment
-        found = find(number, reply.id, own_login=login, since=reply.created_at - _CLOCKS)
+        try:
+            found = find(number, reply.id, own_login=login, since=reply.created_at - _CLOCKS)
+        except api_errors.NotThere:
+            return None  # where the thread is gone, the answer can't be posted either
         return None if found is None else found.id
 
     def _made(self, client: Client, reply: KeptReply, text: str) -> int:

@@ -7,6 +7,7 @@ from app.db.engine import Database
 from app.domain.reply import KeptReply
 from app.domain.trigger import Subject
 from app.errors import ErrandError
+from app.github.answers import if_there
 from app.github.client import Client
 from app.github.context import Context, Written, as_of, newest
 from app.github.delivery import read_delivery
@@ -30,10 +31,10 @@ def context_of(db: Database, client: Client, reply: KeptReply) -> Context:
     )
     if not trigger.thread.is_pull_request:
         return context
-    lines = _thread(client.line_comments(number), reply) if reply.reply_to else []
+    lines = _thread(if_there(lambda: client.line_comments(number)), reply) if reply.reply_to else []
     discussion = as_of(_written(lines), trigger.at, without=trigger.target.id if trigger.target else None)
     more = {
-        "files": tuple(client.files(number)),
+        "files": tuple(if_there(lambda: client.files(number))),
         "diff": client.diff(number),
         "discussion": tuple(discussion),
     }

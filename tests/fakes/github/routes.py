@@ -60,15 +60,6 @@ def permission(call: Call) -> tuple[int, Any]:
     return 200, merged(call.described.example(200), {"permission": legacy, "role_name": role})
 
 
-def branch(call: Call) -> tuple[int, Any]:
-    """GET a branch."""
-    name = call.described.values["branch"]
-    sha = git_http.head(call.repository.path, name)
-    if sha is None:
-        raise Refusal(404, "Branch not found")
-    return 200, merged(call.described.example(200), {"name": name, "commit": {"sha": sha}})
-
-
 def issue(call: Call) -> tuple[int, Any]:
     """GET an issue."""
     return 200, _found(call.repository.issues, call.number("issue_number"))
@@ -289,7 +280,6 @@ def _check(call: Call, number: int, body: Json) -> Json:
 _REPO = "/repos/{owner}/{repo}"
 ROUTES: dict[tuple[str, str], Route] = {
     ("GET", _REPO): repository,
-    ("GET", f"{_REPO}/branches/{{branch}}"): branch,
     ("POST", f"{_REPO}/check-runs"): create_check,
     ("PATCH", f"{_REPO}/check-runs/{{check_run_id}}"): edit_check,
     ("GET", f"{_REPO}/collaborators/{{username}}/permission"): permission,

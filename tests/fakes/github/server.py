@@ -36,7 +36,6 @@ _Answer = tuple[int, Any]
 #: Any one of which a call takes.
 _NEEDED: Mapping[str, tuple[str, ...]] = {
     "/check-runs": ("checks",),
-    "/branches": ("contents",),
     "/issues": ("issues", "pull_requests"),
     "/pulls": ("pull_requests",),
 }

@@ -13,6 +13,7 @@ from app.github.access import PERMISSIONS, AppAccess, InvalidAppKey, Scope, Toke
 from app.github.app_info import app_info, last_sent, missing, own_account
 from app.github.client import Client
 from app.github.identity import access_of
+from app.github.mirror import Mirrors, Remote
 from app.github.setup import wanted_permissions
 from app.settings import Settings
 from tests.fakes.github import git_http
@@ -223,5 +224,6 @@ def test_a_push_that_succeeded_in_silence_is_there(
     with pytest.raises(git_http.GitFailed):
         git_http.git(*header, "push", "-q", url, "HEAD:refs/heads/mine", at=tmp_path / "work")
 
-    client = Client(access.api(hello.full_name, Scope.READ), hello.full_name)
-    assert client.branch("mine") == git_http.git("rev-parse", "HEAD", at=tmp_path / "work").strip()
+    remote = Remote(hello.id, hello.full_name, url, access.token(hello.full_name, Scope.READ))
+    tip = git_http.git("rev-parse", "HEAD", at=tmp_path / "work").strip()
+    assert Mirrors(tmp_path, most=1024**2).tip(remote, "mine") == tip

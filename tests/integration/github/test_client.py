@@ -42,7 +42,7 @@ def test_whom_github_does_not_know_may_nothing(reader: Client) -> None:
 
 
 def test_what_there_is_to_read(hello: Repository, reader: Client) -> None:
-    """Repository, issue, pull request, diff, files and branches."""
+    """Repository, issue, pull request, diff and files."""
     head = hello.pulls[2]["head"]["sha"]
 
     assert reader.repository().id == hello.id
@@ -50,7 +50,6 @@ def test_what_there_is_to_read(hello: Repository, reader: Client) -> None:
     assert (reader.pull(2).head.sha, reader.pull(2).head.ref) == (head, "topic")
     assert "-Hello\n+Bye\n" in (reader.diff(2) or "")
     assert [file.path for file in reader.files(2)] == ["README.md"]
-    assert (reader.branch("topic"), reader.branch("a/b#c")) == (head, None)
 
 
 def test_a_diff_that_is_too_large_is_none(github: FakeGitHub, reader: Client) -> None:

@@ -123,7 +123,7 @@ def test_an_odd_answer_is_an_error_like_others(
     """What stands before GitHub sometimes answers 200 with a page of its own."""
     monkeypatch.setattr(github, "answer", lambda *_: (200, text))
 
-    for call in (reader.repository, lambda: reader.issue(1), lambda: reader.branch("main")):
+    for call in (reader.repository, lambda: reader.issue(1), lambda: reader.pull(2)):
         with pytest.raises(api_errors.GitHubError):
             call()
 

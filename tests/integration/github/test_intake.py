@@ -90,6 +90,26 @@ def test_a_review_is_one_question(errand: Errand) -> None:
     assert (second.verdict, second.task_id) == (Verdict.KNOWN, first.task_id)
 
 
+def test_a_review_that_github_does_not_know_asks_with_what_was_signed(errand: Errand) -> None:
+    """Its comments are asked for in two places; where there are none, its own words are the question."""
+    review = errand.hello.add_review(2, "@agent mend these", account("mona", 7))
+    line = errand.hello.add_line_comment(2, "rename this", account("mona", 7), review=review["id"])
+    messages: list[str] = []
+    for words in ("mend these", "mend them"):
+        whole = payloads.review(f"@agent {words}")
+        whole["pull_request"]["number"], whole["review"]["id"] = 2, review["id"]
+        whole["review"]["submitted_at"] = line["updated_at"]
+        whole["action"] = "submitted" if not messages else "edited"
+        whole["changes"] = {"body": {"from": "Nothing."}}
+        errand.github.fail("GET", r"/pulls/2/reviews/\d+$", status=404)
+        errand.github.fail("GET", "/pulls/2/comments$", status=404)
+        if messages:
+            errand.github.fail("GET", r"/pulls/2/reviews/\d+/comments$", status=404)
+        messages.append(errand.task(errand.deliver("pull_request_review", whole)).message)
+
+    assert messages == ["mend these\n\nIn `README.md`, line 1:\nrename this", "mend them"]
+
+
 def test_a_comment_on_a_pull_request_gets_its_head(errand: Errand) -> None:
     """GitHub does not send it; it is asked for, and kept with the Reply."""
     said = errand.hello.add_comment(2, "@agent look", payloads.user())

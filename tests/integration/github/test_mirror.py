@@ -120,6 +120,23 @@ def test_copy_is_fetched_into_again(
         assert mirror.git.has(later.sha)
 
 
+def test_where_a_branch_is(github: FakeGitHub, mirrors: Mirrors, remote: Remote, hello: Repository) -> None:
+    """As git has it, by its whole name; what is no name is refused, and GitHub away is waited for."""
+    first = git_http.head(hello.path, "main")
+    git_http.git("update-ref", "refs/heads/a/refs/heads/main", str(first), at=hello.path)
+    later = hello.change("main", {"README.md": "Later\n"})
+
+    assert mirrors.tip(remote, "main") == later
+    assert mirrors.tip(remote, "a/refs/heads/main") == first
+    assert mirrors.tip(remote, "nobody") is None
+    with pytest.raises(GitFailed) as caught:
+        mirrors.tip(remote, "--upload-pack=x")
+    assert caught.value.code == Reason.INVALID_REF
+    github.fail("GET", r"\.git/info/refs", status=502)
+    with pytest.raises(GitAway):
+        mirrors.tip(remote, "main")
+
+
 def test_commit_that_is_gone_is_an_error_with_words(mirrors: Mirrors, remote: Remote, start: Start) -> None:
     """A force push may have taken it."""
     with mirrors.open(remote) as mirror, pytest.raises(GitFailed) as caught:

@@ -102,6 +102,22 @@ def test_changes_of_a_pull_request_go_to_its_own_branch(
     assert [check["status"] for check in hello.checks.values()] == ["completed"]
 
 
+def test_what_github_does_not_have_stops_nothing(
+    shop: Workshop, desk: Desk, cli: Committer, hello: Repository
+) -> None:
+    """The files, reactions and check runs are worth having, and no answer depends on them."""
+    sha = git_http.head(hello.path, "topic") or ""
+    for verb, path in (("GET", "/pulls/2/files"), ("POST", "/reactions"), ("POST", "/check-runs")):
+        desk.github.fail(verb, path, status=404, times=9)
+    cli.does(COMMIT)
+    task = desk.ask(number=2, head=Head(ref="topic", sha=sha, repository_id=hello.id, base_ref="main"))
+    _ran(shop, task)
+    desk.look()
+
+    assert "Pushed 1 commit to `topic`" in desk.ours[0]
+    assert (desk.reply().state, desk.reply().problem) == (KeptState.FINISHED, None)
+
+
 def test_strange_head_is_refused(shop: Workshop, desk: Desk, cli: Committer, hello: Repository) -> None:
     """RUN-07: with a reason of its own, before git sees it, and the comment says so."""
     cli.does(COMMIT)

@@ -115,9 +115,12 @@ class _Answers:
 
 
 def test_short_answers_of_calls_are_read() -> None:
-    """A repository is called what was asked for; a file's lines are not counted."""
+    """A repository is called what was asked for; a file's lines are not counted; the branch is looked for."""
+    pulls = [{"number": 1, "head": {"ref": "other"}}, {"number": 2, "head": {"ref": "mine"}}]
     repository = Client(cast("Api", _Answers({"name": "hello"})), "octo/hello").repository()
     files = Client(cast("Api", _Answers([{"filename": "a"}])), "octo/hello").files(2)
 
+    everybodys = Client(cast("Api", _Answers(pulls)), "octo/hello")
+    assert (everybodys.find_pull("mine", owner="octo"), everybodys.find_pull("x", owner="octo")) == (2, None)
     assert (repository.full_name, repository.default_branch) == ("octo/hello", None)
     assert [file.path for file in files] == ["a"]
