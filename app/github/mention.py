@@ -16,7 +16,8 @@ _AGENT = re.compile(
     rf"{_GAP}(?:/(?P<slash>[a-z][a-z0-9-]*)(?![\w/.-])|(?P<name>[a-z][a-z0-9-]*):(?!\S)){_GAP}", re.IGNORECASE
 )
 _COMMANDS = "|".join(command for command in Command if command is not Command.ASK)
-_COMMAND = re.compile(rf"[\s,:]*({_COMMANDS})[\s.!]*", re.IGNORECASE)
+#: As people write it who read of it: in bold, as code, with the slash that agents have.
+_COMMAND = re.compile(rf"[\s,:*_`]*/?({_COMMANDS})[\s.!?*_`]*", re.IGNORECASE)
 _LINE = re.compile(r"[^\n]*")
 #: What joins a mention to what follows it.
 _JOINT = re.compile(rf"{_GAP}[,:;.!]?{_GAP}")

@@ -14,6 +14,7 @@ _CANDIDATE = re.compile(f"{_OPEN}([0-9]+){_CLOSE}")
 #: No `<` inside: what an attribute may hold is not worth a second look at every beginning of a tag.
 _TAG = re.compile(r"<(/?)([a-z][a-z0-9-]*)([^<>]{0,1000})>", re.IGNORECASE)
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_TANGLED = re.compile("[<>`]")
 _HIDDEN = re.compile(r"\bhidden\b|display\s*:|visibility\s*:|font-size\s*:|opacity\s*:", re.IGNORECASE)
 #: Elements whose text is shown as code, quoted, struck or not at all.
 _NOT_SAID = frozenset(
@@ -107,10 +108,30 @@ def _blocks(tokens: Iterable[Token]) -> Iterator[str]:
     for token in tokens:
         quoted += _SKIPPED_BLOCKS.get(token.type, 0)
         if token.type == "html_block":
-            elements.read(token.content)
+            words = list(_raw_words(token.content, elements))
+            yield from [GAP] if quoted else words
         elif token.type == "inline" and not quoted:
             yield from _words(token.children or (), elements)
         yield "\n"
+
+
+def _raw_words(html: str, elements: "_Elements") -> Iterator[str]:
+    """Yield what stands between the tags of a block of raw HTML, up to where that can't be told."""
+    html, end = _COMMENT.sub(GAP, html), 0
+    for tag in _TAG.finditer(html):
+        yield from _shown_words(html[end : tag.start()], elements)
+        elements.read(tag[0])
+        end = tag.end()
+        if tag[3].count('"') % 2 or tag[3].count("'") % 2:
+            # The `>` may be one of an attribute's.
+            elements.read(html[end:])
+            return
+    yield from _shown_words(html[end:], elements)
+
+
+def _shown_words(text: str, elements: "_Elements") -> Iterator[str]:
+    # No markdown is read here; what looks like a quote or code is meant so all the same.
+    yield GAP if elements.silent or _TANGLED.search(text) else text
 
 
 def _words(tokens: Iterable[Token], elements: "_Elements") -> Iterator[str]:

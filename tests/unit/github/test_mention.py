@@ -34,6 +34,8 @@ ASKS = [
     ("# @agent fix it", "# fix it"),
     ("| a |\n|---|\n| @agent fix it |", "| a |\n|---|\n| fix it |"),
     ("<details>\n\n@agent fix it\n\n</details>", "<details>\n\nfix it\n\n</details>"),
+    ("<div>\n@agent fix it\n</div>", "<div>\nfix it\n</div>"),
+    ("<!-- of the template --> @agent fix it", "<!-- of the template --> fix it"),
     ("Vec<T> @agent fix it", "Vec<T> fix it"),
     ("one<br>@agent fix it", "one<br> fix it"),
     ("`@agent` is a word, @agent fix it", "`@agent` is a word, fix it"),
@@ -96,6 +98,11 @@ SILENT = [
     "text <!-- @agent --> text",
     "<code>@agent</code>",
     "<pre>\n@agent\n</pre>",
+    "<div>\n> @agent fix it\n</div>",
+    "<div>\n`@agent` fix it\n</div>",
+    "<div title='x > @agent fix it'>\n</div>",
+    "<div><code>\n@agent fix it\n</code></div>",
+    "> <div>\n> @agent fix it\n> </div>",
     "<blockquote>\n\n@agent fix it\n\n</blockquote>",
     "<span hidden>@agent fix it</span>",
     '<span style="display:none">@agent fix it</span>',
@@ -185,6 +192,14 @@ def test_a_command_stands_alone(command: Command, form: str) -> None:
     """A command is the one word behind the mention."""
     for word in (command, command.upper()):
         assert find_mention(form.format(word), word="@agent") == Mention(command=command)
+
+
+@pytest.mark.parametrize(
+    "text", ["**@agent stop**", "@agent **stop**", "@agent `stop`", "@agent /stop", "@agent _stop_."]
+)
+def test_a_command_is_heard_however_it_is_written(text: str) -> None:
+    """As it stands in our own comments, or with the slash that picks an agent; it is never a task."""
+    assert find_mention(text, word="@agent") == Mention(command=Command.STOP)
 
 
 def test_stop_is_heard_on_its_own_line() -> None:
