@@ -66,6 +66,8 @@ _REFUSALS: dict[int, tuple[str, str]] = {
 
 #: What is too large is read to its end up to here: its sender would see a broken pipe, not the answer.
 _DRAINED = 32 * 1024 * 1024
+#: Seconds that such a sender may be silent: one that waits for the answer first would wait for ever.
+_SILENCE = 1.0
 
 
 def init_errors(app: Flask) -> None:
@@ -156,6 +158,15 @@ def _wants_html() -> bool:
 
 def _drain() -> None:
     left = _DRAINED
-    stream = request.environ["wsgi.input"]
-    while left > 0 and (piece := stream.read(min(left, 65_536))):
-        left -= len(piece)
+    stream, wire = request.environ["wsgi.input"], request.environ.get("gunicorn.socket")
+    before = wire.gettimeout() if wire else None
+    try:
+        if wire:
+            wire.settimeout(_SILENCE)
+        while left > 0 and (piece := stream.read(min(left, 65_536))):
+            left -= len(piece)
+    except TimeoutError:
+        pass
+    finally:
+        if wire:
+            wire.settimeout(before)

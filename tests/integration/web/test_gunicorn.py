@@ -164,6 +164,18 @@ def test_a_webhook_without_end_costs_no_memory(
     assert webhook(address, signed, lies) == 202
 
 
+def test_what_is_announced_too_large_is_refused_before_it_comes(
+    serve: Serve, sqlite_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """WH-07: who waits for the answer, or stops in the middle, gets it all the same."""
+    monkeypatch.setenv("GITHUB_WEBHOOK_SECRET", payloads.SECRET)
+    port = serve(sqlite_url, redis_url)
+    headers = {**payloads.headers("ping", b"{}"), "Content-Length": str(26 * 1024 * 1024)}
+
+    for part in (b"", b" " * 1024 * 1024):
+        assert webhook(("127.0.0.1", port), headers, part) == 413
+
+
 def webhook(address: tuple[str, int], headers: dict[str, str], body: Any) -> int:
     """Return the status that a delivery gets; of a body that nobody reads to its end too."""
     connection = http.client.HTTPConnection(*address, timeout=20)
