@@ -17,7 +17,9 @@ from github import Auth
 
 from app.errors import Invalid
 from app.github import api_errors
+from app.github.answers import read
 from app.github.api import TIMEOUTS, Api
+from app.github.payload import Numbered
 
 #: Seconds before its end that a token is made anew: longer than any call or clone that begins with it.
 _EARLY = 600
@@ -63,6 +65,9 @@ class Access(Protocol):
     def token(self, repository: str, scope: Scope) -> str:
         """Return a token for git to fetch or push with; good for ten minutes at least."""
 
+    def learn(self, repository: str, installation: int | None) -> None:
+        """Take note of where a Delivery said that the App is installed."""
+
 
 class TokenAccess:
     """One token for everything: a PAT, which can do whatever it was made for."""
@@ -78,6 +83,9 @@ class TokenAccess:
     def token(self, repository: str, scope: Scope) -> str:  # noqa: ARG002 - as api
         """Return the one token there is."""
         return self._token
+
+    def learn(self, repository: str, installation: int | None) -> None:
+        """Nothing: there is no App."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +113,8 @@ class AppAccess:
         self._workflows = workflows
         self._app = Api(Auth.AppAuth(app_id, read_app_key(key)), base_url, timeouts=timeouts)
         self._issued: dict[tuple[str, Scope], _Issued] = {}
+        #: Where Deliveries said that the App is installed.
+        self._told: dict[str, int] = {}
         self._lock = threading.Lock()
 
     def app(self) -> Api:
@@ -118,6 +128,11 @@ class AppAccess:
     def token(self, repository: str, scope: Scope) -> str:
         """Return a token for git, good for ten minutes at least."""
         return self._current(repository, scope).token
+
+    def learn(self, repository: str, installation: int | None) -> None:
+        """Take note of where a Delivery said that the App is installed."""
+        if installation is not None:
+            self._told[repository] = installation
 
     def _current(self, repository: str, scope: Scope) -> _Issued:
         # One at a time: two threads that need the same token ask for it once.
@@ -140,8 +155,7 @@ class AppAccess:
         return Auth.Token(self._current(repository, scope).token)
 
     def _issue(self, repository: str, scope: Scope) -> _Issued:
-        installation = self._app.call("GET", f"/repos/{repository}/installation")
-        path = f"/app/installations/{installation['id']}/access_tokens"
+        path = f"/app/installations/{self._installation(repository)}/access_tokens"
         permissions = permissions_of(scope, workflows=self._workflows)
         try:
             answer = self._asked_for(path, permissions, repository)
@@ -155,6 +169,15 @@ class AppAccess:
         renew = partial(self._renewed, repository, scope)
         api = Api(Auth.Token(token), self._base_url, timeouts=self._timeouts, renew=renew)
         return _Issued(api, token, time.monotonic() + lasts)
+
+    def _installation(self, repository: str) -> int:
+        """Return where the App is installed for it: GitHub knows, else who delivered."""
+        try:
+            return read(Numbered, self._app.call("GET", f"/repos/{repository}/installation")).id
+        except api_errors.NotThere:
+            if repository not in self._told:
+                raise
+            return self._told[repository]
 
     def _asked_for(self, path: str, permissions: Mapping[str, str], repository: str) -> dict[str, Any]:
         wanted = {"repositories": [repository.partition("/")[2]], "permissions": permissions}

@@ -86,6 +86,7 @@ class Assignments:
             raise GitFailed(error.message, reason=Reason.GITHUB_REFUSED) from error
 
     def _assigned(self, task: Task, reply: KeptReply, begun: str | None) -> "Assigned":
+        self._ours.learn(reply)
         thread = reply.trigger.thread
         client = self._ours.client(thread.repository, Scope.READ)
         repository = client.repository()

@@ -104,7 +104,7 @@ class Intake:
             return Decision(verdict=Verdict.IGNORED, code=trigger.code, reason=trigger.reason)
         if trigger.at == UNDATED:
             trigger = trigger.model_copy(update={"at": utcnow()})
-        client = self._client(trigger, Scope.READ)
+        client = self._client(trigger, Scope.READ, delivery.installation_id)
         return ask(client, delivery, trigger, rules, for_branch=self._for_branch(trigger))
 
     def _rules(self, delivery: Delivery) -> Rules:
@@ -145,9 +145,10 @@ class Intake:
             queue_limit=self._settings.queue_limit,
         )
 
-    def _client(self, trigger: Trigger, scope: Scope) -> Client:
-        name = trigger.thread.repository
-        return Client(self._self.access().api(name, scope), name)
+    def _client(self, trigger: Trigger, scope: Scope, installation: int | None) -> Client:
+        name, access = trigger.thread.repository, self._self.access()
+        access.learn(name, installation)
+        return Client(access.api(name, scope), name)
 
     def _tell(self, changed: tuple[Task, ...]) -> None:
         for task in changed:
@@ -169,14 +170,14 @@ class Intake:
             delivery = self._db.read(delivery_of, row)
             trigger = read_trigger(delivery, self._rules(delivery))
             if isinstance(trigger, Trigger):
-                client = self._client(trigger, Scope.REPLY)
+                client = self._client(trigger, Scope.REPLY, delivery.installation_id)
                 self._quietly(row, lambda: client.react(_carrier(trigger), "+1"))
         self._db.write(_shown, row.id, reply, eyes)
 
     def _show_task(self, row: Recorded, reply: KeptReply) -> int | None:
         """Return the id of the eyes, None where there are none."""
         trigger, eyes = reply.trigger, None
-        client = self._client(trigger, Scope.REPLY)
+        client = self._client(trigger, Scope.REPLY, reply.installation_id)
         # A Reply that is finished has its result's reaction; eyes would come too late.
         if reply.state is KeptState.OPEN:
             eyes = self._quietly(row, lambda: client.react(_carrier(trigger), "eyes"))

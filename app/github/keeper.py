@@ -95,6 +95,7 @@ class Keeper:
             self._postpone(reply, ErrandError("Something broke in control; its log says what."))
 
     def _turn(self, reply: KeptReply) -> None:
+        self._ours.learn(reply)
         if reply.task_id is None:
             self._teller.comment(reply, self._known.clean_text(reply.text or ""))
             self._db.write(turns.finish, reply, None, utcnow(), problem=None)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import urlsplit
 
+from app.domain.reply import KeptReply
 from app.github.access import Access, AppAccess, Scope
 from app.github.app_info import app_info, own_account
 from app.github.client import Client
@@ -51,6 +52,10 @@ class Ours:
         if said and _host(said) == _host(self.server):
             return said
         return f"{self.server}/{repository.full_name}.git"
+
+    def learn(self, reply: KeptReply) -> None:
+        """Take note of where it was asked; raises NoAccess."""
+        self.access.learn(reply.trigger.thread.repository, reply.installation_id)
 
     def client(self, repository: str, scope: Scope) -> Client:
         """Return the calls in one repository; raises GitHubError."""

@@ -114,6 +114,24 @@ def test_where_the_app_is_not_installed(hello: Repository, access: AppAccess) ->
     access.api(hello.full_name, Scope.READ)
 
 
+def test_a_delivery_says_where_the_app_is_installed(
+    github: FakeGitHub, hello: Repository, access: AppAccess
+) -> None:
+    """Where GitHub does not say it of the repository; a number alone lets nobody in."""
+    github.fail("GET", "/installation$", status=404, times=9)
+    access.learn(hello.full_name, None)
+    with pytest.raises(api_errors.NotThere):
+        access.api(hello.full_name, Scope.READ)
+
+    access.learn(hello.full_name, github.installation_id)
+    access.learn("octo/elsewhere", github.installation_id)
+
+    client = Client(access.api(hello.full_name, Scope.READ), hello.full_name)
+    assert client.repository().id == hello.id
+    with pytest.raises(api_errors.GitHubError):
+        access.api("octo/elsewhere", Scope.READ)
+
+
 def test_another_apps_key_is_refused(github: FakeGitHub, hello: Repository) -> None:
     """GitHub does not know who signs."""
     access = AppAccess("1", github.app_key, github.api_url)
