@@ -100,5 +100,7 @@ TRANSIENT = frozenset({Reason.RATE_LIMITED, Reason.OVERLOADED, Reason.NETWORK, R
 
 def sentence(reason: Reason, *, cli: str = "the CLI", detail: str = "") -> str:
     """Return what a person reads for `reason`, on one line."""
-    text = SENTENCES[reason].format(cli=cli, detail=" ".join(detail.split()) or "no details given")
+    text = SENTENCES[reason].format(
+        cli=cli, detail=" ".join(detail.split()).removesuffix(".") or "no details given"
+    )
     return text[:1].upper() + text[1:]

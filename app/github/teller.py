@@ -22,6 +22,7 @@ from app.github.errors import NoAccess
 from app.github.git import GitAway
 from app.github.ours import Ours
 from app.github.plan import Step
+from app.github.publish import Published
 from app.github.reply import render
 from app.github.told import told
 from app.security.redact import Known
@@ -130,7 +131,7 @@ class Teller:
             client = self._ours.client(reply.trigger.thread.repository, Scope.CHECK)
             check = client.add_check(
                 name="Errand",
-                sha=reply.head.sha,
+                sha=_head_now(reply, task) or reply.head.sha,
                 link=self._shown.link(task.id),
                 external_id=reply.id,
                 conclusion=conclusion,
@@ -155,3 +156,11 @@ class Teller:
         if reply.reply_to is None:
             return client.create_comment(number, text).id
         return client.answer_line_comment(number, reply.reply_to, text).id
+
+
+def _head_now(reply: KeptReply, task: Task) -> str | None:
+    """Return the commit that the pull request is at because we pushed it there: who looks sees its checks."""
+    done = Published.model_validate(reply.result) if reply.result else None
+    if done is None or reply.head is None or done.attempt != task.attempt or done.branch != reply.head.ref:
+        return None
+    return done.tip

@@ -99,7 +99,8 @@ def test_changes_of_a_pull_request_go_to_its_own_branch(
     assert git_http.git("rev-parse", "topic~1", at=hello.path).strip() == sha
     assert "Pushed 1 commit to `topic`; they are in #2." in desk.ours[0]
     assert "+Bye" in shop.prompt(task)
-    assert [check["status"] for check in hello.checks.values()] == ["completed"]
+    (check,) = hello.checks.values()
+    assert (check["status"], check["head_sha"]) == ("completed", git_http.head(hello.path, "topic"))
 
 
 def test_what_github_does_not_have_stops_nothing(

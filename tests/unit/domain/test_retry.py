@@ -36,3 +36,11 @@ def test_every_reason_has_a_sentence_on_one_line(reason: Reason) -> None:
     assert "\n" not in text
     assert "{" not in text
     assert SENTENCES.keys() == set(Reason)
+
+
+def test_a_detail_that_is_a_sentence_ends_once() -> None:
+    """GitHub's and git's own words come with a full stop, or without."""
+    said = sentence(Reason.GITHUB_AWAY, detail="It is away.")
+
+    assert said == sentence(Reason.GITHUB_AWAY, detail="It is away")
+    assert "away. Errand" in said
