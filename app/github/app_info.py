@@ -12,6 +12,7 @@ class AppInfo(Lenient):
 
     id: Id
     slug: str
+    html_url: str | None = None
     permissions: dict[str, str] = Field({})
     events: list[str] = Field([])
 
@@ -95,7 +96,8 @@ def missing(info: AppInfo, permissions: dict[str, str], events: set[str]) -> lis
 def unusable(info: AppInfo, found: list[Installation], permissions: dict[str, str]) -> list[str]:
     """Return what keeps the App from working where it is installed, a sentence each."""
     if not found:
-        return [f"The App is installed nowhere: {info.html_url}/installations/new"]
+        where = f": {info.html_url}/installations/new" if info.html_url else "."
+        return [f"The App is installed nowhere{where}"]
     # What the App itself lacks is told already, and nobody can accept it.
     asked = {
         name: level for name, level in permissions.items() if not _lacking(info.permissions, {name: level})

@@ -4,8 +4,11 @@ from pydantic import BaseModel
 
 from app.errors import ErrandError
 from app.github.access import Access, AppAccess, Scope, permissions_of
+from app.github.answers import if_there
 from app.github.api import Api
+from app.github.api_errors import NotThere
 from app.github.app_info import (
+    AppInfo,
     Sent,
     app_info,
     hook_url,
@@ -105,8 +108,8 @@ def _asked_as_app(setup: Setup, api: Api) -> Setup:
     ]
     sent: list[Sent] = []
     try:
-        problems += unusable(info, installations(api), setup.permissions)
-        sent = last_sent(api)
+        problems += _kept_from_work(info, setup.permissions, api)
+        sent = if_there(lambda: last_sent(api))
         problems += _astray(setup.webhook_url, sent, api)
     except ErrandError as error:
         # What is known already is told all the same.
@@ -115,11 +118,22 @@ def _asked_as_app(setup: Setup, api: Api) -> Setup:
     return setup.model_copy(update=told)
 
 
+def _kept_from_work(info: AppInfo, permissions: dict[str, str], api: Api) -> list[str]:
+    try:
+        found = installations(api)
+    except NotThere:
+        return []  # a server that is older than the question
+    return unusable(info, found, permissions)
+
+
 def _astray(wanted: str, sent: list[Sent], api: Api) -> list[str]:
     """Return that webhooks go elsewhere; where some arrive, somebody has seen to it that they are sent on."""
     if not wanted.startswith("http") or any(200 <= one.status_code < 300 for one in sent):
         return []
-    url = hook_url(api)
+    try:
+        url = hook_url(api)
+    except NotThere:
+        return []
     if url is None:
         return [f"The App has no webhook: {wanted} is its address."]
     return [] if url.rstrip("/") == wanted else [f"GitHub sends webhooks to {url}, not to {wanted}."]

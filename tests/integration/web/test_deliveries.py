@@ -233,10 +233,20 @@ def test_webhooks_that_go_elsewhere_are_told(town: Town) -> None:
     assert problems_of(client) == []
 
     github.events.remove("issues")
-    github.fail("GET", "/app/hook/deliveries", status=404)
+    github.fail("GET", "/app/hook/deliveries", status=403)
     lacks, refusal = problems_of(client)
     assert lacks == "The App lacks event issues."
-    assert "404" in refusal
+    assert "403" in refusal
+
+
+def test_what_an_older_server_cannot_be_asked_is_no_problem(town: Town) -> None:
+    """An Enterprise server without one of these calls."""
+    github, client = town
+    github.hook_url = "https://old.example/hook"
+    for path in ("/app/installations", "/app/hook/deliveries", "/app/hook/config"):
+        github.fail("GET", path, status=404)
+
+    assert problems_of(client) == []
 
 
 def test_half_an_app_is_told(hook: Flask, make_app: AppMaker, sqlite: Database, redis_url: str) -> None:
