@@ -23,6 +23,8 @@ def test_the_page_goes_by_keyboard(visitor: Visitor, three: tuple[str, str, str]
     keyboard, where = visitor.page.keyboard, "location.pathname"
     visitor.go(f"/sessions/{newer}")
     visitor.see("text=New words.")
+    for session in three:
+        visitor.see(f".entry[href='/sessions/{session}']")  # before the list is there, j has nowhere to go
     visitor.until("document.activeElement.id === 'prompt'")
     keyboard.press("Escape")
 
