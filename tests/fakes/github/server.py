@@ -8,30 +8,30 @@ assert github.problems == []             # nothing was asked or answered that Gi
 """
 
 import itertools
-import json
 import re
 import secrets
 import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar, Self
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from typing import Any, Self
+from urllib.parse import parse_qsl
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.fakes.github import git_http
+from tests.fakes.github.calls import Fault, Recorded
 from tests.fakes.github.openapi import Described, describe, merged, named
 from tests.fakes.github.routes import ROUTES, Call, Refusal
 from tests.fakes.github.state import Json, Repository, account
+from tests.fakes.github.wire import PREFIX, Wire
 
-_PREFIX = "/api/v3"
 _Answer = tuple[int, Any]
 #: Any one of which a call takes.
 _NEEDED: Mapping[str, tuple[str, ...]] = {
@@ -39,34 +39,6 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     "/issues": ("issues", "pull_requests"),
     "/pulls": ("pull_requests",),
 }
-
-
-@dataclass
-class Fault:
-    """What goes wrong with calls that fit; `after`: only once it has been done."""
-
-    verb: str
-    path: str
-    status: int | None = None
-    message: str = "Planted"
-    headers: Mapping[str, str] = field(default_factory=dict)
-    #: Seconds before the answer; and whether the connection is closed instead of one.
-    delay: float = 0.0
-    drops: bool = False
-    after: bool = False
-    times: int = 1
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """A call as it came, and the status it got."""
-
-    verb: str
-    path: str
-    body: Any
-    status: int
-    #: The login that made it.
-    by: str
 
 
 @dataclass(frozen=True)
@@ -113,7 +85,7 @@ class FakeGitHub:
         self.token_seconds = 3600
         self.lock = threading.RLock()
         self._key = _app_key()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"github": self}))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Wire,), {"github": self}))
         self._scheme = "https" if tls else "http"
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
@@ -136,7 +108,7 @@ class FakeGitHub:
     @property
     def api_url(self) -> str:
         """What GITHUB_API_URL is set to."""
-        return f"{self.git_url}{_PREFIX}"
+        return f"{self.git_url}{PREFIX}"
 
     @property
     def app_key(self) -> str:
@@ -312,139 +284,3 @@ class FakeGitHub:
         self.tokens[token] = _Who(account(self.app_login, 42), body["permissions"], names)
         ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + self.token_seconds))
         return {"token": token, "expires_at": ends, "permissions": body["permissions"]}
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """Reads a request, lets it fail where that is planted, and writes the answer."""
-
-    github: ClassVar[FakeGitHub]
-
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-    def handle_any(self) -> None:
-        """Answer every verb."""
-        parts = urlsplit(self.path)
-        body = self._body()
-        if parts.path.startswith(_PREFIX):
-            self._api(parts.path.removeprefix(_PREFIX), parts.query, body)
-        else:
-            self._git(parts.path, parts.query, body)
-
-    do_GET = do_POST = do_PATCH = do_DELETE = handle_any  # noqa: N815 - the names that http.server calls
-
-    def _body(self) -> bytes:
-        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        pieces = []
-        while size := int(self.rfile.readline().split(b";")[0], 16):
-            pieces.append(self.rfile.read(size))
-            self.rfile.readline()
-        self.rfile.readline()
-        return b"".join(pieces)
-
-    def _sent_on(self, path: str) -> bool:
-        """Answer for a repository that has another name by now."""
-        owner, name = ([*path.split("/")[2:4], "", ""])[:2]
-        now = self.github.moved.get(f"{owner}/{name}") if path.startswith("/repos/") else None
-        if now is None:
-            return False
-        where = f"{self.github.api_url}/repos/{now}{path.removeprefix(f'/repos/{owner}/{name}')}"
-        content = json.dumps({"message": "Moved Permanently", "url": where}).encode()
-        self._send(301 if self.command == "GET" else 307, content, [("Location", where)])
-        return True
-
-    def _api(self, path: str, query: str, body: bytes) -> None:
-        if self._sent_on(path):
-            return
-        asked = json.loads(body) if body else None
-        fault = self.github.take_fault(self.command, path, after=False)
-        if fault is None:
-            status, answer = self.github.answer(self.command, path, query, asked, dict(self.headers))
-            fault = self.github.take_fault(self.command, path, after=True)
-        else:
-            status, answer = 0, None
-        with self.github.lock:
-            got = (fault.status or 0) if fault else status
-            self.github.calls.append(Recorded(self.command, path, asked, got, self._by()))
-        if fault is not None and self._planted(fault):
-            return
-        page, links = _page(answer, query, f"{self.github.api_url}{path}")
-        content = (
-            page.encode() if isinstance(page, str) else b"" if page is None else json.dumps(page).encode()
-        )
-        self._send(status, content, [("Content-Type", "application/json"), *links])
-
-    def _by(self) -> str:
-        try:
-            return str(self.github.who(self.headers.get("Authorization")).account["login"])
-        except Refusal:
-            return ""
-
-    def _planted(self, fault: Fault) -> bool:
-        time.sleep(fault.delay)
-        if fault.drops:
-            self.close_connection = True
-        elif fault.status is not None:
-            content = json.dumps({"message": fault.message}).encode()
-            self._send(fault.status, content, list(fault.headers.items()))
-        return fault.drops or fault.status is not None
-
-    def _git(self, path: str, query: str, body: bytes) -> None:
-        fault = self.github.take_fault(self.command, path, after=False)
-        if fault is not None and self._planted(fault):
-            return
-        full_name = path.removeprefix("/").partition(".git/")[0]
-        level = "write" if "git-receive-pack" in f"{path}?{query}" else "read"
-        token = git_http.password(self.headers.get("Authorization"))
-        if not self.github.may(token, full_name, "contents", level):
-            self._send(401, b"", [("WWW-Authenticate", 'Basic realm="GitHub"')])
-            return
-        found = git_http.serve(
-            self.github.folder,
-            verb=self.command,
-            path=path,
-            query=query,
-            headers=dict(self.headers),
-            body=body,
-        )
-        fault = self.github.take_fault(self.command, path, after=True)
-        if fault is None or not self._planted(fault):
-            self._send(found.status, found.body, found.headers)
-
-    def _send(self, status: int, content: bytes, headers: list[tuple[str, str]]) -> None:
-        try:
-            self.send_response_only(status)
-            if all(name != "Date" for name, _ in headers):
-                self.send_header("Date", self.date_time_string())
-            for name, value in headers:
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-        except (BrokenPipeError, ConnectionResetError):
-            self.close_connection = True  # who asked did not wait, which is what some tests are about
-
-
-def _encoded(answer: Any) -> bytes:
-    if answer is None:
-        return b""
-    return answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
-
-
-def _page(answer: Any, query: str, address: str) -> tuple[Any, list[tuple[str, str]]]:
-    """Return one page of a list, and where the next and the last are."""
-    if not isinstance(answer, list):
-        return answer, []
-    asked = dict(parse_qsl(query))
-    size, page = int(asked.get("per_page", 30)), int(asked.get("page", 1))
-    last = -(-len(answer) // size)
-    links = [
-        f'<{address}?{urlencode({**asked, "per_page": size, "page": number})}>; rel="{name}"'
-        for name, number in (("prev", page - 1), ("next", page + 1), ("last", last), ("first", 1))
-        if 0 < number <= last and (page > 1 if name in {"prev", "first"} else page < last)
-    ]
-    shown = answer[(page - 1) * size : page * size]
-    return shown, [("Link", ", ".join(links))] if links else []

@@ -1,7 +1,6 @@
 """A worker as pytest-celery sees it: ready, at work, killed, restarted, stopped."""
 
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from socket import gethostname
@@ -141,8 +140,10 @@ def test_asked_again_and_again_until_it_is_gone_it_ends_with_0(plant: Plant) -> 
     worker = plant.worker("impatient", ERRAND_SHUTDOWN_GRACE="5")
     process = worker.container._container.process
 
-    while process.poll() is None:
+    def gone() -> bool:
         process.send_signal(signal.SIGTERM)
-        time.sleep(0.02)
+        return process.poll() is not None
+
+    wait_until(gone, 60, interval=0.02)
 
     assert process.returncode == 0
