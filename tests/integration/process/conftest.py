@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,12 +17,24 @@ FOREST = Path(__file__).with_name("forest.py")
 ENV = {"PATH": os.environ.get("PATH", os.defpath)}
 
 
+#: SIGSTOP in the masks of pending signals in /proc.
+_STOP_PENDING = 1 << (signal.SIGSTOP - 1)
+
+
 def state_of(pid: int) -> str:
-    """Return the state letter of /proc, "" for a process that is not (or a zombie)."""
+    """Return the state letter of /proc, "" for a process that is not (or a zombie).
+
+    T is also what waits in the kernel and stops before it does anything else: a shell in vfork whose child
+    was stopped before its exec stays D as long as that one stands still.
+    """
     try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     except OSError:
         return ""
+    fields = {name: value.split() for name, _, value in (line.partition(":") for line in lines)}
+    state = fields["State"][0]
+    if state == "D" and int(fields["ShdPnd"][0], 16) & _STOP_PENDING:
+        return "T"
     return "" if state in "ZX" else state
 
 
