@@ -24,9 +24,10 @@ def none_left(visitor: Visitor) -> None:
         visitor.context.request.delete(address, headers={"Origin": visitor.url})
 
 
-def make(visitor: Visitor, callback: str = "") -> str:
+def make(visitor: Visitor, callback: str = "", *, arrive: bool = True) -> str:
     """Fill in the form; return the secret that is shown."""
-    visitor.go("/settings#webhooks")
+    if arrive:
+        visitor.go("/settings#webhooks")
     visitor.see(f"{SECTION} form")
     fields = {
         "name": "alerts",
@@ -134,8 +135,9 @@ def test_an_end_that_was_not_told_is_told_again(visitor: Visitor) -> None:
     visitor.wrongs.clear()  # the console names the 400, as it should
 
 
-def test_what_is_typed_outlives_the_list_and_the_sign_in(visitor: Visitor) -> None:
-    """Whatever is read again meanwhile, and whoever has to sign in before it can be saved."""
+@pytest.mark.parametrize("button", ["form button[type=submit]", '[aria-label="Switch on alerts"]'])
+def test_what_is_typed_outlives_the_list_and_the_sign_in(visitor: Visitor, button: str) -> None:
+    """Whatever is read again meanwhile, and whoever or whatever finds out that the sign-in has ended."""
     make(visitor)
     typed = {"name": "other", "agent": "planning", "dedupe": "a.b", "template": "Look at {{ a }}."}
     for name, value in typed.items():
@@ -152,7 +154,7 @@ def test_what_is_typed_outlives_the_list_and_the_sign_in(visitor: Visitor) -> No
 
     cookies = visitor.context.storage_state()["cookies"]
     visitor.context.clear_cookies()
-    visitor.page.click(f"{SECTION} > form button[type=submit]")
+    visitor.page.locator(f"{SECTION} {button}").first.click()
     visitor.page.wait_for_url("**/login?*")
     visitor.wrongs.clear()  # the console names the 401, as it should
     visitor.context.add_cookies(cookies)  # type: ignore[arg-type]  # the same, under another name
@@ -160,6 +162,24 @@ def test_what_is_typed_outlives_the_list_and_the_sign_in(visitor: Visitor) -> No
     visitor.see(ROW)
     assert visitor.page.url.endswith("/settings#webhooks")
     assert held()
+
+
+def test_the_next_is_typed_while_the_list_is_read(visitor: Visitor) -> None:
+    """The form is empty when the secret is shown, however long the list takes, and is left alone then."""
+    slow: list[Route] = []
+    visitor.go("/settings#webhooks")
+    visitor.see(f"{SECTION} form")
+    visitor.page.route(
+        "**/api/webhooks",
+        lambda route: slow.append(route) if route.request.method == "GET" else route.continue_(),
+    )
+    make(visitor, arrive=False)
+    assert visitor.page.input_value(f"{SECTION} > form [name=name]") == ""
+    visitor.page.fill(f"{SECTION} > form [name=name]", "next")
+
+    slow.pop().continue_()
+    visitor.see(ROW)
+    assert visitor.page.input_value(f"{SECTION} > form [name=name]") == "next"
 
 
 def test_a_double_click_is_one(visitor: Visitor) -> None:

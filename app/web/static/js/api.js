@@ -8,7 +8,11 @@ export class Problem extends Error {
   }
 }
 
+// Whoever holds what somebody typed hears of it first: nothing of the page runs reliably once it is being left.
+export const SIGNED_OUT = "errand:signed-out";
+
 export function toLogin() {
+  dispatchEvent(new Event(SIGNED_OUT));
   location.assign(`/login?next=${encodeURIComponent(location.pathname + location.hash)}`);
 }
 

@@ -12,11 +12,10 @@ function SetUp({ reload }) {
   const send = async (fields) => {
     await post("/api/account", fields);
     announce("You are a user now.");
-    await reload();
   };
   return html`<h3>Make yourself a user</h3>
     <p>You are the built-in admin: you came by the admin token or by a link. With a login and a password of your own you need neither.</p>
-    <${Form} send=${send} submit="Make user" label="Make yourself a user">
+    <${Form} send=${send} done=${reload} submit="Make user" label="Make yourself a user">
       <label>Login <input name="login" autocomplete="username" required maxlength="64" pattern="[A-Za-z0-9][A-Za-z0-9._@+\\-]*" /></label>
       <label>Password <input name="password" type="password" autocomplete="new-password" required minlength="10" maxlength="1024" /></label>
     </${Form}>`;
@@ -26,10 +25,9 @@ function Password({ account, reload }) {
   const send = async (fields) => {
     await post("/api/account/password", fields);
     announce("The password was changed. Other browsers are signed out.");
-    await reload();
   };
   return html`<h3>${account.needs_old_password ? "Another password" : "Choose a password"}</h3>
-    <${Form} send=${send} submit="Set password" label="Password">
+    <${Form} send=${send} done=${reload} submit="Set password" label="Password">
       <input type="text" name="login" autocomplete="username" value=${account.name} readonly hidden />
       ${account.needs_old_password && html`<label>Old password <input name="old" type="password" autocomplete="current-password" required /></label>`}
       <label>New password <input name="password" type="password" autocomplete="new-password" required minlength="10" maxlength="1024" /></label>

@@ -42,9 +42,8 @@ function Credentials({ items, reload }) {
     await put(at(name), kind === "claude" ? { claude: value } : { variables: { [kind || variable]: value } });
     setKind(KINDS[0][0]);
     announce(`${name} is stored.`);
-    await reload();
   };
-  return html`<${Form} send=${send} submit="Store" label="Store or replace a credential">
+  return html`<${Form} send=${send} done=${reload} submit="Store" label="Store or replace a credential">
       <label>Name <input name="name" required maxlength="41" pattern="[a-z][a-z0-9\\-]{0,40}" placeholder="anthropic" title="Lower-case letters, digits and -; a name that is there gets the new value" autocomplete="off" spellcheck="false" /></label>
       <label>What it is <select name="kind" onChange=${(event) => setKind(event.target.value)}>${KINDS.map(([value, words]) => html`<option value=${value} selected=${value === kind}>${words}</option>`)}</select></label>
       <${Value} kind=${kind} />

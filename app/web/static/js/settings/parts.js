@@ -1,7 +1,7 @@
 // What the sections of the settings page share: forms that say what went wrong, secrets shown once, drawing.
 
-import { html, render, useEffect, useRef, useState } from "../../vendor/preact-htm.js";
-import { get, post } from "../api.js";
+import { html, render, useEffect, useLayoutEffect, useRef, useState } from "../../vendor/preact-htm.js";
+import { SIGNED_OUT, get, post } from "../api.js";
 import { Copy } from "../copy.js";
 import { applyTheme } from "../drafts.js";
 import { When } from "../time.js";
@@ -56,6 +56,13 @@ export async function fill(id, path, draw) {
 // What was typed when the sign-in had ended is there again afterwards, in this tab; never for forms that take secrets.
 const DRAFT = "errand.form.";
 
+const isTyped = ({ value, defaultValue = value, checked, defaultChecked }) => value !== defaultValue || checked !== defaultChecked;
+
+function setAside(form, label) {
+  if (![...form.elements].some(isTyped)) return;
+  sessionStorage.setItem(DRAFT + label, JSON.stringify(Object.fromEntries(new FormData(form))));
+}
+
 function putBack(form, label) {
   const kept = JSON.parse(sessionStorage.getItem(DRAFT + label));
   sessionStorage.removeItem(DRAFT + label);
@@ -66,13 +73,19 @@ function putBack(form, label) {
 }
 
 // A form whose fields are handed to `send` by name; what is refused is said below it. `keep`: it stays filled in;
-// `draft`: what is typed may be stored while somebody signs in again.
-export function Form({ send, children, submit, label, keep, draft }) {
+// `draft`: what is typed may be stored while somebody signs in again. `done` is not waited for: the form is empty by
+// then, and what somebody types while a list is read again is theirs.
+export function Form({ send, done, children, submit, label, keep, draft }) {
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
   const place = useRef();
-  useEffect(() => {
-    if (draft) putBack(place.current, label);
+  // With the form itself: an effect comes later, and would undo what a quick hand had typed by then.
+  useLayoutEffect(() => {
+    if (!draft) return;
+    putBack(place.current, label);
+    const leave = () => setAside(place.current, label);
+    addEventListener(SIGNED_OUT, leave);
+    return () => removeEventListener(SIGNED_OUT, leave);
   }, []);
   async function onSubmit(event) {
     event.preventDefault();
@@ -84,8 +97,8 @@ export function Form({ send, children, submit, label, keep, draft }) {
     try {
       await send(given);
       if (!keep) form.reset();
+      done?.();
     } catch (refused) {
-      if (draft && refused.status === 401) sessionStorage.setItem(DRAFT + label, JSON.stringify(given));
       setProblem(refused.message);
     }
     setBusy(false);

@@ -12,9 +12,8 @@ function Tokens({ items, reload }) {
   const [made, setMade] = useState(null);
   const send = async ({ name, role: wanted, days }) => {
     setMade(await post("/api/tokens", { name, role: wanted, days: days ? Number(days) : null }));
-    await reload();
   };
-  return html`<${Form} send=${send} submit="Make token" label="New API token">
+  return html`<${Form} send=${send} done=${reload} submit="Make token" label="New API token">
       <label>Name <input name="name" required maxlength="100" placeholder="What it is for" /></label>
       <label>Role <select name="role">${rolesUpTo(role()).map((one) => html`<option value=${one}>${one}</option>`)}</select></label>
       <label>Good for <select name="days">${DAYS.map(([value, words]) => html`<option value=${value}>${words}</option>`)}</select></label>

@@ -26,9 +26,8 @@ function Users({ items, reload }) {
   const send = async ({ login, role }) => {
     const made = await post("/api/users", { login, role });
     setLink({ login, url: made.link.url });
-    await reload();
   };
-  return html`<${Form} send=${send} submit="Make user" label="New user">
+  return html`<${Form} send=${send} done=${reload} submit="Make user" label="New user">
       <label>Login <input name="login" required maxlength="64" autocomplete="off" pattern="[A-Za-z0-9][A-Za-z0-9._@+\\-]*" /></label>
       <label>Role <select name="role">${ROLES.map((one) => html`<option value=${one}>${one}</option>`)}</select></label>
     </${Form}>

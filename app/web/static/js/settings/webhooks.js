@@ -78,9 +78,8 @@ function Edit({ hook, done }) {
     }
     await put(at(hook.name), { ...settingsOf(now), ...asked(given) });
     announce(`${hook.name} is changed.`);
-    await done();
   };
-  return html`<${Form} send=${send} submit="Save" label=${`Change ${hook.name}`} keep draft><${Fields} hook=${hook} /></${Form}>`;
+  return html`<${Form} send=${send} done=${done} submit="Save" label=${`Change ${hook.name}`} keep draft><${Fields} hook=${hook} /></${Form}>`;
 }
 
 // On or off: a write that needs no form.
@@ -150,9 +149,8 @@ function Webhooks({ items, reload }) {
     const own = { name, what: "secret", text: made.secret, words: `The sender signs with it, and posts to ${made.url}` };
     const told = { name, what: "callback secret", text: made.callback_secret, words: "What is told to you is signed with it." };
     setSecrets(made.callback_url ? [own, told] : [own]);
-    await reload();
   };
-  return html`<${Form} send=${send} submit="Make webhook" label="New webhook" draft>
+  return html`<${Form} send=${send} done=${reload} submit="Make webhook" label="New webhook" draft>
       <label>Name <input name="name" required maxlength="41" pattern="[a-z][a-z0-9\\-]{0,40}" placeholder="alerts" title="Lower-case letters, digits and -; it is part of the address" autocomplete="off" spellcheck="false" /></label>
       <${Fields} />
     </${Form}>
