@@ -13,8 +13,8 @@ from tests.fakes.github.server import FakeGitHub
 from tests.fakes.github.state import Json, Repository, account
 from tests.integration.github.house import Errand
 
-#: Seconds to connect and between two bytes, short enough to wait for.
-TIMEOUTS = (1.0, 1.0)
+#: Seconds to connect and between two bytes: more than a busy machine ever takes.
+TIMEOUTS = (15.0, 15.0)
 MONA: Json = account("mona", 7)
 
 

@@ -60,8 +60,10 @@ def test_what_can_not_be_started_again_now_is_tried_later(
     program.chmod(0o755)
     keeper = keep("", argv=(str(program),))
     assert keeper.pid is not None
+    running = psutil.Process(keeper.pid)
+    wait_until(lambda: running.name() == "sleep")
     program.rename(tmp_path / "away")
-    psutil.Process(keeper.pid).kill()
+    running.kill()
     wait_until(lambda: not keeper.look() and len(said) >= 3, message="it was tried and failed")
     assert "could not be started" in said[-1]
 
