@@ -37,9 +37,15 @@ def hello(github: FakeGitHub) -> Repository:
 
 
 @pytest.fixture
-def access(github: FakeGitHub) -> AppAccess:
+def timeouts() -> tuple[float, float]:
+    """How long a call waits; tests of what takes too long have less patience."""
+    return TIMEOUTS
+
+
+@pytest.fixture
+def access(github: FakeGitHub, timeouts: tuple[float, float]) -> AppAccess:
     """The App's access."""
-    return AppAccess(github.app_id, github.app_key, github.api_url, timeouts=TIMEOUTS)
+    return AppAccess(github.app_id, github.app_key, github.api_url, timeouts=timeouts)
 
 
 @pytest.fixture

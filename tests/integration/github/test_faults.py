@@ -30,9 +30,9 @@ PRIMARY = {
 
 
 @pytest.fixture
-def access(github: FakeGitHub) -> AppAccess:
-    """The App's access, which does not wait long."""
-    return AppAccess(github.app_id, github.app_key, github.api_url, timeouts=TIMEOUTS)
+def timeouts() -> tuple[float, float]:
+    """Little patience."""
+    return TIMEOUTS
 
 
 @pytest.mark.parametrize(

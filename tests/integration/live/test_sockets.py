@@ -22,7 +22,7 @@ from app.live.publisher import Publisher
 from tests.integration.live.stage import Run, new_task
 from tests.integration.live.web import TOKEN, Client, WebServer, raw_request
 from tests.services import RedisServer
-from tests.waiting import wait_until
+from tests.waiting import pass_by, wait_until
 
 _UPGRADE = (
     "Upgrade: websocket",
@@ -300,10 +300,10 @@ def test_a_stuck_client_is_closed_and_others_see_everything(single: Site) -> Non
     readers[0].join(30)
     assert quick.seqs() == list(range(1, done.last_seq + 1))
     while slow.receive():
-        time.sleep(0.1)
+        pass_by(0.1)
     assert slow.seqs() == quick.seqs()
     assert slow.code == 1000
-    threading.Event().wait(max(0, began + 12 - time.monotonic()))
+    pass_by(began + 12 - time.monotonic())
     stuck.receive_all()
 
     assert stuck.code == 4408

@@ -15,8 +15,6 @@ from tests.waiting import wait_until
 
 FOREST = Path(__file__).with_name("forest.py")
 ENV = {"PATH": os.environ.get("PATH", os.defpath)}
-
-
 #: SIGSTOP in the masks of pending signals in /proc.
 _STOP_PENDING = 1 << (signal.SIGSTOP - 1)
 

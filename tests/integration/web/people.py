@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.domain.access import UserRole
-from tests.integration.web.conftest import signed_in
+from tests.integration.web.conftest import TOKEN, signed_in
 
 OURS = {"Origin": "http://localhost"}
 PASSWORD = "a password of some length"
@@ -19,6 +19,11 @@ def make_user(app: Flask, login: str, role: str, password: str | None = PASSWORD
     assert answer.status_code == 201, answer.get_data()
     made: dict[str, Any] = answer.get_json()
     return made
+
+
+def by_token(client: FlaskClient, token: str = TOKEN, **environ: Any) -> TestResponse:
+    """Trade the admin token for a cookie."""
+    return client.post("/login", json={"token": token}, headers=OURS, **environ)
 
 
 def sign_in(client: FlaskClient, login: str, password: str = PASSWORD, **environ: Any) -> TestResponse:
